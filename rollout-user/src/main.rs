@@ -1,0 +1,2 @@
+//! The `rollout` binary: runs the command line and turns its result into an exit code.
+fn main() {}

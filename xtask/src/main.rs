@@ -1,0 +1,2 @@
+//! Development commands of rollout: `cargo xtask …`.
+fn main() {}
