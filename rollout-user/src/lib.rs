@@ -1,1 +1,5 @@
-//! The library behind the `rollout` binary.
+//! The library behind the `rollout` binary, in the order in which data flows:
+//! `probe` → `decode` → `record` ← `cluster`, `tables`; then `recording`, `attribute`, `analyse`, `present`.
+
+pub mod attribute;
+pub mod record;

@@ -1,0 +1,114 @@
+//! What user space read from kernel tables: IPVS over generic netlink, socket diagnostics, `/proc`, cgroups.
+
+use super::kernel::Netns;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+
+/// All TCP virtual services and their destinations of one namespace at one moment.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct IpvsTable {
+    /// The namespace that was read.
+    pub netns: Netns,
+    /// Its virtual services.
+    pub services: Vec<IpvsService>,
+}
+
+/// A virtual service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IpvsService {
+    /// ClusterIP (or another Service address) and port.
+    pub address: SocketAddr,
+    /// Scheduler's name, e.g. `rr`.
+    #[serde(default)]
+    pub scheduler: String,
+    /// Its real servers.
+    pub destinations: Vec<IpvsRealServer>,
+}
+
+/// A real server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IpvsRealServer {
+    /// Pod address and target port.
+    pub address: SocketAddr,
+    /// Weight; 0 = no new connections.
+    pub weight: i32,
+    /// Active connections.
+    #[serde(default)]
+    pub active: u32,
+    /// Inactive connections.
+    #[serde(default)]
+    pub inactive: u32,
+}
+
+/// Entries of `/proc/net/ip_vs_conn` at the start (F15).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct IpvsConnections {
+    /// The namespace that was read.
+    pub netns: Netns,
+    /// TCP entries.
+    pub entries: Vec<IpvsConnection>,
+    /// Entries beyond the limit that were left out.
+    #[serde(default)]
+    pub left_out: u64,
+}
+
+/// One IPVS connection.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IpvsConnection {
+    /// Client.
+    pub client: SocketAddr,
+    /// Virtual service.
+    pub service: SocketAddr,
+    /// Chosen destination.
+    pub backend: SocketAddr,
+    /// State as the kernel names it, e.g. `ESTABLISHED`.
+    pub state: String,
+}
+
+/// Listening TCP sockets of one namespace at one moment (`SOCK_DIAG_BY_FAMILY`).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Listeners {
+    /// The namespace.
+    pub netns: Netns,
+    /// Listening addresses, sorted.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// A cgroup directory that belongs to a pod (or to kubelet), found by walking the hierarchy.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Cgroup {
+    /// cgroup id: inode number of its directory.
+    pub id: u64,
+    /// Path below the hierarchy's mount point.
+    pub path: String,
+    /// What runs in it.
+    pub owner: CgroupOwner,
+}
+
+/// What a cgroup path says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CgroupOwner {
+    /// A pod; with a container id where the directory is a container's. A static pod's UID is its config hash.
+    Pod {
+        /// Pod UID with dashes.
+        uid: String,
+        /// Container id, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        container: Option<String>,
+    },
+    /// kubelet itself: its connects are probes.
+    Kubelet,
+    /// Anything else on the node.
+    #[default]
+    Host,
+}
+
+/// Which pod lives in a network namespace.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PodNetns {
+    /// The namespace.
+    pub netns: Netns,
+    /// Pod UID.
+    pub uid: String,
+}
