@@ -3,3 +3,4 @@
 
 pub mod attribute;
 pub mod record;
+pub mod timeline;
