@@ -2,5 +2,6 @@
 //! `probe` → `decode` → `record` ← `cluster`, `tables`; then `recording`, `attribute`, `analyse`, `present`.
 
 pub mod attribute;
+pub mod error;
 pub mod record;
 pub mod timeline;
