@@ -4,4 +4,5 @@
 pub mod attribute;
 pub mod error;
 pub mod record;
+pub mod recording;
 pub mod timeline;
