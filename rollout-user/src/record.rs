@@ -100,4 +100,6 @@ pub enum Body {
     Cgroup(table::Cgroup),
     /// A network namespace that belongs to a pod.
     PodNetns(table::PodNetns),
+    /// kubelet's process.
+    KubeletProcess(table::KubeletProcess),
 }

@@ -115,6 +115,8 @@ pub enum DataPath {
     SocketLb,
     /// No Service balancing was found.
     None,
+    /// Some of the places to look could not be read, and the others show nothing.
+    Unknown,
 }
 
 /// What was found, and by what sign.

@@ -70,7 +70,7 @@ pub struct IpvsConnection {
 pub struct Listeners {
     /// The namespace.
     pub netns: Netns,
-    /// Listening addresses, sorted.
+    /// Listening addresses, sorted, one for each socket: listeners with SO_REUSEPORT repeat.
     pub addresses: Vec<SocketAddr>,
 }
 
@@ -97,7 +97,13 @@ pub enum CgroupOwner {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         container: Option<String>,
     },
-    /// kubelet itself: its connects are probes.
+    /// A container outside any pod's directory: one of a pod where kubelet runs with `cgroupsPerQOS: false` (then only
+    /// `status.containerStatuses[].containerID` tells which), or one that is not Kubernetes' at all.
+    Container {
+        /// Container id, without the runtime's scheme.
+        id: String,
+    },
+    /// kubelet itself, and nothing else: its connects are probes.
     Kubelet,
     /// Anything else on the node.
     #[default]
@@ -109,6 +115,17 @@ pub enum CgroupOwner {
 pub struct PodNetns {
     /// The namespace.
     pub netns: Netns,
-    /// Pod UID.
+    /// Pod UID; empty for the node's own namespace, which is also that of every pod with `hostNetwork`.
     pub uid: String,
+}
+
+/// kubelet's process. Its connects are probes also where it shares its cgroup with others (`CgroupOwner::Kubelet` is
+/// then never given).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KubeletProcess {
+    /// Process id in the initial pid namespace, as events carry it.
+    pub pid: u32,
+    /// `comm` of the process, e.g. `kubelet` or `k3s-server`.
+    #[serde(default)]
+    pub comm: String,
 }
