@@ -1,6 +1,7 @@
 //! The library behind the `rollout` binary, in the order in which data flows:
 //! `probe` → `decode` → `record` ← `cluster`, `tables`; then `recording`, `attribute`, `analyse`, `present`.
 
+pub mod analyse;
 pub mod attribute;
 pub mod error;
 pub mod record;

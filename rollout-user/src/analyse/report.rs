@@ -1,0 +1,158 @@
+//! What `explain` finds, as one value: text, JSON and (later) HTML render it and nothing else.
+//!
+//! In: nothing; these are plain types. Out: the versioned, ordered, deterministic [`Report`]. `docs/report.md` is its
+//! description for users; a change that breaks readers raises [`REPORT_VERSION`].
+
+pub mod attempt;
+pub mod pod;
+pub mod update;
+pub mod verdict;
+
+use crate::record::meta::{DataPath, Stage, Target};
+use attempt::Attempt;
+use pod::PodRow;
+use serde::{Deserialize, Serialize};
+use update::{Update, Windows};
+use verdict::{BlindSpot, Group, Verdict};
+
+/// Version of the JSON form of [`Report`].
+pub const REPORT_VERSION: u32 = 1;
+
+/// A moment in the time bases that readers need.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Moment {
+    /// Nanoseconds of `CLOCK_MONOTONIC` on the traced node.
+    pub time_ns: u64,
+    /// Nanoseconds since the Unix epoch, by the recording's own clock calibration; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_ns: Option<i64>,
+    /// Nanoseconds since the update's start (negative: before it); `None` where no start was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset_ns: Option<i64>,
+}
+
+/// Everything that one recording says about one rolling update.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`REPORT_VERSION`] of the writer.
+    pub version: u32,
+    /// Where the records come from; `None` where the recording has no header.
+    pub source: Option<Source>,
+    /// The answer, its numbers and its exit code.
+    pub verdict: Verdict,
+    /// The update itself; `None` where none was seen.
+    pub update: Option<Update>,
+    /// The three windows; `None` without an update whose start was seen.
+    pub windows: Option<Windows>,
+    /// The workload's pods: old ones first, each by creation.
+    pub pods: Vec<PodRow>,
+    /// Users' attempts that failed during the update, grouped.
+    pub failures: Vec<Group>,
+    /// Users' attempts that were slowed during the update but succeeded, grouped.
+    pub slowed: Vec<Group>,
+    /// Users' attempts that failed or were slowed before the update began, grouped.
+    pub baseline: Vec<Group>,
+    /// kubelet's probes of the workload's pods, grouped; never part of windows or verdict.
+    pub probes: Vec<Group>,
+    /// Attempts that failed or were slowed and may be users' or kubelet's: their client is not known.
+    pub unclear: Vec<Group>,
+    /// What was lost, where, and when.
+    pub losses: Vec<LossLine>,
+    /// Intervals in which a watch was cut or behind.
+    pub watch_gaps: Vec<WatchGap>,
+    /// What could not be seen at all.
+    pub blind_spots: Vec<BlindSpot>,
+    /// How the node balances Service traffic; `None` where that was not recorded.
+    pub data_path: Option<DataPathLine>,
+    /// Kernel events that belong to no traced attempt.
+    pub unmatched: Unmatched,
+    /// Every attempt of the recording, by time; groups point into this list.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Where the records come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Node name.
+    pub node: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// Boot id: monotonic times compare only within one boot.
+    pub boot_id: String,
+    /// Version of `rollout` that recorded.
+    pub recorded_by: String,
+    /// What was watched, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Time of the earliest record.
+    pub from: Moment,
+    /// Time of the latest record.
+    pub to: Moment,
+    /// Number of records read.
+    pub records: u64,
+}
+
+/// A loss.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LossLine {
+    /// The loss lies after this moment…
+    pub from: Moment,
+    /// …and before this one.
+    pub to: Moment,
+    /// Where.
+    pub stage: Stage,
+    /// The kernel program or queue, if one can be named.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub program: String,
+    /// How many; 0 = an unknown number.
+    pub count: u64,
+    /// Whether it may hide something that the verdict depends on.
+    pub overlaps_update: bool,
+}
+
+/// A watch that was not current.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WatchGap {
+    /// Last moment at which state was certainly current.
+    pub from: Moment,
+    /// Current again; `None`: never again in this recording.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Moment>,
+    /// The resource, e.g. `pods`.
+    pub resource: String,
+    /// What the watch covers; empty = everything.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub scope: String,
+    /// The error's text, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Whether it overlaps the update.
+    pub overlaps_update: bool,
+}
+
+/// The data path and the sign by which it was recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataPathLine {
+    /// The data path.
+    pub path: DataPath,
+    /// The sign.
+    pub evidence: String,
+}
+
+/// Kernel events about TCP flows that no traced attempt explains, counted. They come from clients outside this node
+/// (forwarded traffic), from connects that began before the trace, or from loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unmatched {
+    /// Backend choices.
+    pub choices: u64,
+    /// Of these, choices of a pod of the watched workload: users whose SYNs are not seen here.
+    pub choices_of_workload: u64,
+    /// SYNs dropped.
+    pub drops: u64,
+    /// Packets without a destination.
+    pub no_destination: u64,
+    /// ICMP errors.
+    pub icmp: u64,
+}
