@@ -3,7 +3,10 @@
 
 pub mod analyse;
 pub mod attribute;
+pub mod cli;
+pub mod command;
 pub mod error;
+pub mod live;
 pub mod record;
 pub mod recording;
 pub mod timeline;

@@ -1,0 +1,4 @@
+//! Live runs: starts the sources, records what arrives, and feeds live output without ever waiting for it.
+
+pub mod hub;
+pub mod select;
