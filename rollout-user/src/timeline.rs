@@ -44,6 +44,14 @@ impl Inlet {
         }
     }
 
+    /// Hands over one body with its time, or gives it back when the queue is full: for producers that can wait.
+    pub fn offer(&self, time_ns: u64, body: Body) -> Result<(), Box<Body>> {
+        match self.sender.try_send((time_ns, body)) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full((_, body))) => Err(Box::new(body)),
+        }
+    }
+
     /// Hands over a body that is seen now.
     pub fn push_now(&self, body: Body) {
         self.push(monotonic_ns(), body);
@@ -109,6 +117,18 @@ impl Timeline {
 mod tests {
     use super::*;
     use crate::record::meta::Phase;
+
+    #[test]
+    fn an_offer_that_finds_no_room_is_handed_back_and_not_counted_as_lost() {
+        let (inlet, mut timeline) = queue(1);
+        assert!(inlet.offer(1, Body::Phase(Phase::Watching)).is_ok());
+        let refused = inlet.offer(2, Body::Phase(Phase::Ended)).unwrap_err();
+        assert_eq!(*refused, Body::Phase(Phase::Ended));
+        assert!(
+            matches!(timeline.next(Duration::ZERO), Next::Record(record) if record.time_ns == 1)
+        );
+        assert_eq!(timeline.next(Duration::ZERO), Next::Quiet);
+    }
 
     #[test]
     fn a_full_queue_refuses_counts_and_says_so() {

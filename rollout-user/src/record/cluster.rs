@@ -34,6 +34,10 @@ pub struct Meta {
     /// `metadata.creationTimestamp`, Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<i64>,
+    /// The newest `metadata.managedFields[].time`, Unix seconds: this version was written in that second or later
+    /// (by the API server's clock). Bounds `not_before` soundly where the watch lags; deletion requests do not move it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated: Option<i64>,
     /// `metadata.deletionTimestamp`, Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_timestamp: Option<i64>,
@@ -43,6 +47,9 @@ pub struct Meta {
     /// `metadata.labels`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// How many labels were left out because of their size.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub labels_cut: u32,
     /// The controlling owner: kind, name, UID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
@@ -279,6 +286,10 @@ pub struct WatchState {
     /// The error's text, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a `Cut`: the watch's last sign of life, ns of `CLOCK_MONOTONIC`; state may be stale from then on.
+    /// 0 where there was none.
+    #[serde(default)]
+    pub since_ns: u64,
 }
 
 /// What happened to a watch.
@@ -287,6 +298,10 @@ pub struct WatchState {
 pub enum WatchChange {
     /// The initial list is complete; from here on state is current.
     Synced,
-    /// The watch broke: from the last record of this resource until the next `Synced`, state may be stale.
+    /// The watch broke: from `since_ns` until the next `Synced` of the same resource and scope, state may be stale.
     Cut,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
