@@ -78,6 +78,7 @@ pub fn kind_of(body: &Body) -> &'static str {
         Body::Listeners(_) => "listeners",
         Body::Cgroup(_) => "cgroup",
         Body::PodNetns(_) => "pod_netns",
+        Body::KubeletProcess(_) => "kubelet_process",
     }
 }
 
