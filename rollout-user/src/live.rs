@@ -1,4 +1,5 @@
 //! Live runs: starts the sources, records what arrives, and feeds live output without ever waiting for it.
 
 pub mod hub;
+pub mod provisional;
 pub mod select;

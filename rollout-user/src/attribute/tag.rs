@@ -130,3 +130,17 @@ pub struct BackendTag {
     /// Id of the record that says so.
     pub evidence: u64,
 }
+
+/// All tags of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct EventTags {
+    /// Whose socket made the connection, or whose process or listener it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Tag>,
+    /// The Service that was dialled; `None`: no Service address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<ServiceTag>,
+    /// The destinations chosen so far, by time; a directly dialled pod counts as one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backends: Vec<BackendTag>,
+}

@@ -1,0 +1,160 @@
+//! Live output's bounded wait: holds kernel events until late observations had a chance to arrive, and finds out which
+//! printed events must be corrected because knowledge came later still (invariant 5).
+//!
+//! In: records with the present time. Out: records that are due, and corrections. Pure: time is handed in.
+
+use crate::attribute::tag::EventTags;
+use crate::record::Record;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Printed events that can still be corrected; older ones are given up and counted.
+const CORRECTABLE: usize = 16_384;
+/// How long a printed event can be corrected, ns.
+const CORRECTABLE_NS: u64 = 60_000_000_000;
+
+/// An event whose tags turned out to be others than were printed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correction {
+    /// The event.
+    pub record: Arc<Record>,
+    /// What is known now.
+    pub tags: EventTags,
+}
+
+struct Printed {
+    record: Arc<Record>,
+    tags: EventTags,
+}
+
+/// The waiting room and the memory of what was printed.
+pub struct Provisional {
+    window_ns: u64,
+    waiting: BTreeMap<(u64, u64), Arc<Record>>,
+    printed: VecDeque<Printed>,
+    latest_printed_ns: u64,
+    overtaken: u64,
+}
+
+impl Provisional {
+    /// Events wait `window_ns` from the time at which they happened.
+    pub fn new(window_ns: u64) -> Provisional {
+        Provisional {
+            window_ns,
+            waiting: BTreeMap::new(),
+            printed: VecDeque::new(),
+            latest_printed_ns: 0,
+            overtaken: 0,
+        }
+    }
+
+    /// Takes an event. One that comes later than the window, when younger events were printed already, is counted.
+    pub fn hold(&mut self, record: Arc<Record>) {
+        if record.time_ns < self.latest_printed_ns {
+            self.overtaken += 1;
+        }
+        self.waiting.insert((record.time_ns, record.id), record);
+    }
+
+    /// The oldest event whose wait is over at `now_ns`, in order of event time.
+    pub fn due(&mut self, now_ns: u64) -> Option<Arc<Record>> {
+        let (time_ns, _) = *self.waiting.first_key_value()?.0;
+        if time_ns.saturating_add(self.window_ns) > now_ns {
+            return None;
+        }
+        let (_, record) = self.waiting.pop_first()?;
+        self.latest_printed_ns = self.latest_printed_ns.max(record.time_ns);
+        Some(record)
+    }
+
+    /// Remembers what was printed of an event.
+    pub fn printed(&mut self, record: Arc<Record>, tags: EventTags) {
+        self.printed.push_back(Printed { record, tags });
+        if self.printed.len() > CORRECTABLE {
+            self.printed.pop_front();
+        }
+    }
+
+    /// Tags again what was printed, and returns what changed. To be called after observations arrived.
+    pub fn corrections(
+        &mut self,
+        now_ns: u64,
+        mut tag: impl FnMut(&Record) -> EventTags,
+    ) -> Vec<Correction> {
+        let oldest = now_ns.saturating_sub(CORRECTABLE_NS);
+        while self.printed.front().is_some_and(|printed| printed.record.time_ns < oldest) {
+            self.printed.pop_front();
+        }
+        let mut corrections = Vec::new();
+        for printed in &mut self.printed {
+            let tags = tag(&printed.record);
+            if tags != printed.tags {
+                printed.tags = tags.clone();
+                corrections.push(Correction { record: printed.record.clone(), tags });
+            }
+        }
+        corrections
+    }
+
+    /// Events that were printed out of order because they came later than the window.
+    pub fn overtaken(&self) -> u64 {
+        self.overtaken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::tag::Certainty;
+    use crate::attribute::tag::ServiceTag;
+    use crate::record::Body;
+    use crate::record::meta::Phase;
+
+    fn event(id: u64, time_ns: u64) -> Arc<Record> {
+        Arc::new(Record { id, time_ns, body: Body::Phase(Phase::Watching) })
+    }
+
+    fn service(name: &str) -> EventTags {
+        let service = ServiceTag {
+            certainty: Certainty::Known,
+            namespace: "default".into(),
+            name: name.into(),
+            port: String::new(),
+        };
+        EventTags { service: Some(service), ..EventTags::default() }
+    }
+
+    #[test]
+    fn events_wait_for_the_window_and_leave_in_order_of_time() {
+        let mut room = Provisional::new(500);
+        room.hold(event(1, 1200));
+        room.hold(event(2, 1100));
+        assert_eq!(room.due(1599), None);
+        assert_eq!(room.due(1600).map(|record| record.id), Some(2));
+        assert_eq!(room.due(1600), None);
+        assert_eq!(room.due(1700).map(|record| record.id), Some(1));
+        assert_eq!(room.overtaken(), 0);
+    }
+
+    #[test]
+    fn f28_an_event_later_than_the_window_is_counted() {
+        let mut room = Provisional::new(500);
+        room.hold(event(1, 1000));
+        assert!(room.due(1500).is_some());
+        room.hold(event(2, 900));
+        assert_eq!(room.overtaken(), 1);
+        assert_eq!(room.due(1500).map(|record| record.id), Some(2));
+    }
+
+    #[test]
+    fn late_knowledge_corrects_once() {
+        let mut room = Provisional::new(0);
+        room.printed(event(1, 1000), service("a"));
+        room.printed(event(2, 1001), service("b"));
+        let corrections = room.corrections(2000, |_| service("b"));
+        assert_eq!(corrections.len(), 1);
+        assert_eq!(corrections[0].record.id, 1);
+        assert_eq!(corrections[0].tags, service("b"));
+        assert!(room.corrections(2000, |_| service("b")).is_empty());
+    }
+}
