@@ -9,4 +9,5 @@ pub mod error;
 pub mod live;
 pub mod record;
 pub mod recording;
+pub mod tables;
 pub mod timeline;

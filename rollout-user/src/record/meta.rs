@@ -65,6 +65,8 @@ pub enum Stage {
     Conntrack,
     /// A line or frame of a recording could not be read.
     Read,
+    /// A kernel table could not be read when it was polled.
+    Table,
 }
 
 /// Something was lost. The count is new since the previous `Loss` of the same stage and program.

@@ -1,0 +1,11 @@
+//! Kernel tables that user space reads: netlink, socket diagnostics, `/proc`, cgroups, namespaces.
+//!
+//! In: paths, pids and namespaces, always given by the caller. Out: [`crate::record::table`] values, or records pushed
+//! into an [`crate::timeline::Inlet`] by a worker thread. Nothing here changes the host's configuration.
+
+pub mod host;
+pub mod ipvs;
+pub mod listeners;
+pub mod netlink;
+pub mod netns;
+pub mod worker;
