@@ -4,6 +4,7 @@
 pub mod analyse;
 pub mod attribute;
 pub mod cli;
+pub mod cluster;
 pub mod command;
 pub mod error;
 pub mod live;

@@ -1,0 +1,214 @@
+//! All watches of one run: which there are, when they are in sync, which are behind.
+//!
+//! In: a [`Scope`]. Out: tokio tasks that feed the timeline, and a handle on them.
+
+use super::failure::Failure;
+use super::kind::Kind;
+use super::owners::{Owners, Wanted};
+use super::request::Query;
+use super::seen::{Holder, Seen};
+use super::watch::{Standing, Watch};
+use super::{Cluster, Scope};
+use crate::error::hinted;
+use crate::record::cluster::{Deployment, EndpointSlice, Pod, ReplicaSet, Service};
+use crate::timeline::Inlet;
+use std::sync::Arc;
+use std::sync::Mutex as PlainMutex;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+
+/// Running watches. They end when this is dropped; what they pushed stays.
+pub struct Watches {
+    /// Dropping it aborts the tasks.
+    _tasks: JoinSet<()>,
+    standings: Vec<(String, watch::Receiver<Standing>)>,
+    pods: Arc<Mutex<Seen<Pod>>>,
+    node: Option<String>,
+    notes: Arc<PlainMutex<Vec<String>>>,
+}
+
+/// A watch that is not in sync now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// E.g. `pods node=node1`.
+    pub watch: String,
+    /// The last failure; `None` while the first list is under way.
+    pub reason: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<&'static str>,
+}
+
+struct Starter<'a> {
+    cluster: &'a Cluster,
+    inlet: &'a Inlet,
+    owners: mpsc::UnboundedSender<Wanted>,
+    tasks: JoinSet<()>,
+    standings: Vec<(String, watch::Receiver<Standing>)>,
+}
+
+impl Starter<'_> {
+    fn start<K: Kind>(
+        &mut self,
+        seen: &Arc<Mutex<Seen<K>>>,
+        holder: Holder,
+        query: Query,
+        scope: String,
+        ask_owners: bool,
+    ) where
+        Watch<K>: Send,
+    {
+        let (standing, receiver) = watch::channel(Standing::default());
+        let name = format!("{} {scope}", K::RESOURCE);
+        self.standings.push((name.trim_end().to_owned(), receiver));
+        let watch = Watch {
+            client: self.cluster.client.clone(),
+            timing: self.cluster.timing.clone(),
+            query,
+            scope,
+            holder,
+            seen: seen.clone(),
+            inlet: self.inlet.clone(),
+            standing,
+            owners: ask_owners.then(|| self.owners.clone()),
+            alive_ns: 0,
+        };
+        self.tasks.spawn(watch.run());
+    }
+}
+
+pub(super) fn start(cluster: &Cluster, scope: &Scope, inlet: &Inlet) -> Watches {
+    let (owners, wanted) = mpsc::unbounded_channel();
+    let mut starter =
+        Starter { cluster, inlet, owners, tasks: JoinSet::new(), standings: Vec::new() };
+    let pods = Arc::new(Mutex::new(Seen::new()));
+    let sets = Arc::new(Mutex::new(Seen::new()));
+    let notes = Arc::new(PlainMutex::new(Vec::new()));
+
+    if let Some(node) = &scope.node {
+        let fields = format!("spec.nodeName={node}");
+        let query = Query { path: Pod::path(None), fields, ..Query::default() };
+        starter.start(&pods, Holder::Whole, query, format!("node={node}"), true);
+    } else if scope.workload.is_none() {
+        let query = Query { path: Pod::path(None), ..Query::default() };
+        starter.start(&pods, Holder::Whole, query, String::new(), true);
+    }
+    let whole = |path| Query { path, ..Query::default() };
+    let slices = Arc::new(Mutex::new(Seen::<EndpointSlice>::new()));
+    let services = Arc::new(Mutex::new(Seen::<Service>::new()));
+    let holder = Holder::Whole;
+    starter.start(&slices, holder, whole(EndpointSlice::path(None)), String::new(), false);
+    starter.start(&services, holder, whole(Service::path(None)), String::new(), false);
+
+    if let Some(workload) = &scope.workload {
+        let target = &workload.target;
+        let name = format!("{}/{}", target.namespace, target.name);
+        let namespace = Some(target.namespace.as_str());
+        let labels = &workload.selector;
+        let labelled = |path| Query { path, labels: labels.clone(), ..Query::default() };
+        let query = labelled(Pod::path(namespace));
+        starter.start(&pods, Holder::Labelled, query, name.clone(), true);
+        let query = labelled(ReplicaSet::path(namespace));
+        starter.start(&sets, Holder::Labelled, query, name.clone(), false);
+        let fields = format!("metadata.name={}", target.name);
+        let query = Query { path: Deployment::path(namespace), fields, ..Query::default() };
+        let deployments = Arc::new(Mutex::new(Seen::<Deployment>::new()));
+        starter.start(&deployments, Holder::Whole, query, name, false);
+    }
+
+    let Starter { owners, mut tasks, standings, .. } = starter;
+    // The watches hold their own ends: with the last of them the fetcher ends, too.
+    drop(owners);
+    let fetcher = Owners {
+        client: cluster.client.clone(),
+        timing: cluster.timing.clone(),
+        wanted,
+        seen: sets,
+        inlet: inlet.clone(),
+        notes: notes.clone(),
+    };
+    tasks.spawn(fetcher.run());
+    Watches { _tasks: tasks, standings, pods, node: scope.node.clone(), notes }
+}
+
+impl Watches {
+    /// Waits until every first list is in. Waits for ever while the server is out of reach.
+    pub async fn synced(&self) {
+        for (_, standing) in &self.standings {
+            let mut standing = standing.clone();
+            // An error means that the task ended, which only a dropped `Watches` does.
+            let _ = standing.wait_for(|standing| standing.listed).await;
+        }
+    }
+
+    /// Waits at most `patience`; then an error that names each watch without its first list, why, and what to do.
+    /// A missing permission or refused credentials end the wait at once.
+    pub async fn synced_within(&self, patience: Duration) -> anyhow::Result<()> {
+        let refused = async {
+            loop {
+                if self.failures().any(|failure| {
+                    matches!(failure, Failure::Forbidden(_) | Failure::Unauthorized(_))
+                }) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.synced() => return Ok(()),
+            () = refused => {}
+            () = tokio::time::sleep(patience) => {}
+        }
+        let behind = self.behind();
+        let texts: Vec<String> = behind
+            .iter()
+            .map(|one| match &one.reason {
+                Some(reason) => format!("`{}`: {reason}", one.watch),
+                None => format!("`{}`: no answer yet", one.watch),
+            })
+            .collect();
+        let remedy = behind.iter().find_map(|one| one.remedy);
+        Err(hinted(
+            format!("cannot watch {}", texts.join("; ")),
+            remedy.unwrap_or("is the API server up and reachable from this node?"),
+        ))
+    }
+
+    fn failures(&self) -> impl Iterator<Item = Failure> + '_ {
+        self.standings.iter().filter_map(|(_, standing)| {
+            let standing = standing.borrow();
+            if standing.listed { None } else { standing.failure.clone() }
+        })
+    }
+
+    /// The watches that are not in sync at this moment.
+    pub fn behind(&self) -> Vec<Behind> {
+        let mut behind = Vec::new();
+        for (name, standing) in &self.standings {
+            let standing = standing.borrow();
+            if !standing.synced {
+                behind.push(Behind {
+                    watch: name.clone(),
+                    reason: standing.failure.as_ref().map(Failure::reason),
+                    remedy: standing.failure.as_ref().map(Failure::remedy),
+                });
+            }
+        }
+        behind
+    }
+
+    /// What is degraded though the watches are in sync, for a user.
+    pub async fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.lock().map(|notes| notes.clone()).unwrap_or_default();
+        if let Some(node) = &self.node
+            && self.pods.lock().await.count(Holder::Whole) == 0
+            && !self.behind().iter().any(|one| one.watch.starts_with("pods node="))
+        {
+            notes.push(format!(
+                "the API server knows no pod on node `{node}`: pass --node with this node's name"
+            ));
+        }
+        notes
+    }
+}
