@@ -3,9 +3,13 @@
 //! Running it again is cheap: each step first says what it misses and does nothing when that is nothing.
 
 mod bpf_linker;
+pub mod kernel;
+pub mod kubernetes;
 mod machine;
 mod packages;
+pub mod qemu;
 mod schedule;
+mod suite;
 
 use crate::cache::Cache;
 use crate::hint::hinted;
@@ -72,7 +76,8 @@ pub fn ensure(names: &[&str]) -> Result<Cache> {
 
 /// Every step, in the order in which they are listed.
 fn all() -> Vec<Step> {
-    let mut steps = vec![packages::step(), bpf_linker::step()];
+    let mut steps = vec![packages::step(), bpf_linker::step(), kubernetes::step(), qemu::step()];
+    steps.extend(kernel::steps());
     steps.extend(lab::steps());
     steps
 }
