@@ -35,6 +35,7 @@ pub const KERNELS: &[Kernel] = &[
 ];
 
 /// A kernel in the cache.
+#[expect(dead_code, reason = "the guest tier reads it")]
 pub struct Unpacked {
     /// The bootable image.
     pub image: PathBuf,
@@ -94,8 +95,7 @@ pub fn steps() -> Vec<Step> {
         heavy: false,
         after: &["packages"],
         missing: Box::new(|cache| {
-            let found = cache.find(kernel.key).is_some();
-            Ok(if found { vec![] } else { vec![kernel.key.to_owned()] })
+            Ok(if kernel.unpacked(cache).is_ok() { vec![] } else { vec![kernel.key.to_owned()] })
         }),
         make: Box::new(|cache| kernel.make(cache)),
     };

@@ -38,8 +38,7 @@ pub fn step() -> Step {
         heavy: true,
         after: &[],
         missing: Box::new(|cache| {
-            let found = cache.find(&key()).is_some();
-            Ok(if found { vec![] } else { vec![format!("Kubernetes {VERSION}")] })
+            Ok(if folder(cache).is_ok() { vec![] } else { vec![format!("Kubernetes {VERSION}")] })
         }),
         make: Box::new(make),
     }

@@ -24,7 +24,7 @@ pub fn step() -> Step {
         heavy: false,
         after: &["packages"],
         missing: Box::new(|cache| {
-            Ok(if cache.find(KEY).is_some() { vec![] } else { vec![format!("QEMU {OLDEST}")] })
+            Ok(if command(cache).is_ok() { vec![] } else { vec![format!("QEMU {OLDEST}")] })
         }),
         make: Box::new(make),
     }
