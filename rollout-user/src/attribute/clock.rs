@@ -1,0 +1,85 @@
+//! Monotonic time ↔ Unix time, from the `Clock` records of a recording; steps of the Unix clock included.
+//!
+//! In: pairs of readings. Out: conversions with an error, and lower bounds for API timestamps.
+
+use crate::record::meta::Clock;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Nanoseconds of a second.
+const SECOND_NS: i64 = 1_000_000_000;
+
+/// By how much another machine's clock (API server, remote kubelet) may be ahead of this node's, ns.
+/// A clock that is behind makes intervals longer, never wrong.
+pub const CLOCK_SKEW_NS: u64 = 250_000_000;
+
+/// A converted time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Converted {
+    /// The converted time, ns.
+    pub ns: i64,
+    /// The truth is within plus or minus this, ns.
+    pub error_ns: u64,
+}
+
+/// Offsets between `CLOCK_MONOTONIC` and Unix time over a recording.
+#[derive(Debug, Clone, Default)]
+pub struct ClockMap {
+    /// By monotonic time: Unix minus monotonic, and the reading's error; both ns.
+    offsets: BTreeMap<u64, (i64, u64)>,
+}
+
+impl ClockMap {
+    /// Takes in one pair of readings made at `time_ns`.
+    pub fn observe(&mut self, time_ns: u64, clock: &Clock) {
+        let offset = clock.unix_ns.saturating_sub(signed(time_ns));
+        let reading = (offset, clock.error_ns);
+        // Two readings at one time: the smaller wins, whatever the order of arrival.
+        let kept = self.offsets.entry(time_ns).or_insert(reading);
+        *kept = (*kept).min(reading);
+    }
+
+    /// Whether a conversion is possible at all.
+    pub fn is_known(&self) -> bool {
+        !self.offsets.is_empty()
+    }
+
+    /// Monotonic → Unix. Between two readings whose offsets differ the clock was stepped or slewed at an unknown
+    /// moment: the earlier offset is used, and the difference is part of the error. `None` without a reading.
+    pub fn unix_at(&self, time_ns: u64) -> Option<Converted> {
+        let before = self.offsets.range(..=time_ns).next_back().map(|(_, reading)| *reading);
+        let after = self.offsets.range(time_ns..).next().map(|(_, reading)| *reading);
+        let (offset, error) = before.or(after)?;
+        let moved = after.map_or(0, |(next, _)| next.abs_diff(offset));
+        let error_ns = error.saturating_add(moved);
+        Some(Converted { ns: signed(time_ns).saturating_add(offset), error_ns })
+    }
+
+    /// The earliest monotonic time, ns, at which a moment stamped `unix_seconds` (rounded down) by the API server
+    /// or a kubelet can have been: less the readings' error and [`CLOCK_SKEW_NS`]. `None` without a reading.
+    pub fn not_before(&self, unix_seconds: i64) -> Option<u64> {
+        let unix_ns = unix_seconds.saturating_mul(SECOND_NS);
+        let readings: Vec<_> = self.offsets.iter().collect();
+        let mut fitting: Option<i64> = None;
+        let mut lowest: Option<i64> = None;
+        for (index, (_, (offset, error))) in readings.iter().enumerate() {
+            let moment = unix_ns.saturating_sub(*offset).saturating_sub(signed(*error));
+            lowest = Some(lowest.map_or(moment, |known| known.min(moment)));
+            // An offset may hold from just after the previous reading until just before the next.
+            let from =
+                index.checked_sub(1).and_then(|i| readings.get(i)).map_or(0, |(time, _)| **time);
+            let to = readings.get(index + 1).map_or(u64::MAX, |(time, _)| **time);
+            let slack = signed(CLOCK_SKEW_NS).saturating_add(SECOND_NS);
+            let starts_in_time = index == 0 || moment.saturating_add(slack) >= signed(from);
+            if starts_in_time && moment <= signed(to) {
+                fitting = Some(fitting.map_or(moment, |known| known.min(moment)));
+            }
+        }
+        let moment = fitting.or(lowest)?;
+        Some(u64::try_from(moment.saturating_sub(signed(CLOCK_SKEW_NS))).unwrap_or(0))
+    }
+}
+
+fn signed(ns: u64) -> i64 {
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,210 @@
+//! Pods that only EndpointSlices tell of: those of other nodes and other workloads.
+//!
+//! In: versions of slices. Out: a pod's life by its endpoints' conditions, and moments for its timeline.
+
+use super::pod::{Claim, Life, Run, blind};
+use super::sync::Sync;
+use super::tag::PodState;
+use super::timeline::{Happened, Moment};
+use super::versions::{Sighting, Versions};
+use crate::record::cluster::{EndpointSlice, Observed};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// How long a slice may lag behind its pods before it is even written, ns. Slices have no timestamps.
+pub const SLICE_LAG_NS: u64 = 3_000_000_000;
+
+/// An endpoint of a pod.
+#[derive(Debug, Clone, PartialEq)]
+struct Listed {
+    uid: String,
+    addresses: Vec<IpAddr>,
+    ready: bool,
+    serving: bool,
+    terminating: bool,
+}
+
+/// What is known of a pod by name, from slices.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SlicePod {
+    pub namespace: String,
+    pub name: String,
+    pub node: Option<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct SliceHistory {
+    name: String,
+    versions: Versions<Vec<Listed>>,
+}
+
+/// All slices.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Slices {
+    slices: BTreeMap<String, SliceHistory>,
+    slices_of: BTreeMap<String, BTreeSet<String>>,
+    pods: BTreeMap<String, SlicePod>,
+}
+
+impl Slices {
+    /// Takes in one observation; gives every (address, pod UID) that it lists.
+    pub fn observe(
+        &mut self,
+        time_ns: u64,
+        id: u64,
+        observed: &Observed<EndpointSlice>,
+    ) -> Vec<(IpAddr, String)> {
+        let slice = &observed.object;
+        let mut listed = Vec::new();
+        let mut addresses = Vec::new();
+        for endpoint in &slice.endpoints {
+            let Some(uid) = &endpoint.pod_uid else { continue };
+            let pod = SlicePod {
+                namespace: slice.meta.namespace.clone(),
+                name: endpoint.pod_name.clone().unwrap_or_default(),
+                node: endpoint.node.clone(),
+            };
+            let kept = self.pods.entry(uid.clone()).or_insert_with(|| pod.clone());
+            if pod > *kept {
+                *kept = pod;
+            }
+            let of = self.slices_of.entry(uid.clone()).or_default();
+            of.insert(slice.meta.uid.clone());
+            addresses.extend(endpoint.addresses.iter().map(|address| (*address, uid.clone())));
+            listed.push(Listed {
+                uid: uid.clone(),
+                addresses: endpoint.addresses.clone(),
+                ready: endpoint.ready,
+                serving: endpoint.serving,
+                terminating: endpoint.terminating,
+            });
+        }
+        listed.sort_by(|one, other| one.uid.cmp(&other.uid));
+        let history = self.slices.entry(slice.meta.uid.clone()).or_default();
+        history.name.clone_from(&slice.meta.name);
+        let sighting = Sighting { arrival_ns: time_ns, id, previous_ns: observed.not_before_ns };
+        history.versions.insert(&slice.meta.resource_version, observed.present, sighting, listed);
+        addresses
+    }
+
+    /// The pod's names, if any slice ever listed it.
+    pub fn pod(&self, uid: &str) -> Option<&SlicePod> {
+        self.pods.get(uid)
+    }
+
+    /// The pod's life as its slices tell it: one for each slice.
+    pub fn lives(&self, uid: &str, sync: &Sync) -> Vec<Life> {
+        let slices = self.slices_of.get(uid).into_iter().flatten();
+        slices.filter_map(|slice| Some(self.slices.get(slice)?.life(uid, sync))).collect()
+    }
+
+    /// What the slices say about the pod, as moments.
+    pub fn moments(&self, uid: &str) -> Vec<Moment> {
+        let slices = self.slices_of.get(uid).into_iter().flatten();
+        slices.filter_map(|slice| self.slices.get(slice)).flat_map(|one| one.moments(uid)).collect()
+    }
+}
+
+fn find<'a>(present: bool, listed: &'a [Listed], uid: &str) -> Option<&'a Listed> {
+    let at = listed.binary_search_by(|one| one.uid.as_str().cmp(uid)).ok()?;
+    listed.get(at).filter(|_| present)
+}
+
+impl SliceHistory {
+    fn life(&self, uid: &str, sync: &Sync) -> Life {
+        let steps = self.versions.steps();
+        let mut life = Life { blind: blind(&steps, sync), ..Life::default() };
+        let mut was_ready = false;
+        let mut sure_until_ns = u64::MAX;
+        for step in &steps {
+            let after_ns = step.after_ns.saturating_sub(SLICE_LAG_NS);
+            let Some(one) = find(step.present, step.value, uid) else {
+                if !life.runs.is_empty() && life.lost_sight_ns.is_none() {
+                    life.lost_sight_ns = Some(after_ns);
+                    sure_until_ns = sure_until_ns.min(after_ns);
+                }
+                continue;
+            };
+            // Listed again: what was in between is not known.
+            if let Some(from) = life.lost_sight_ns.take() {
+                life.blind.push((from, step.seen_ns));
+            }
+            let states = if one.terminating {
+                sure_until_ns = sure_until_ns.min(after_ns);
+                (PodState::Terminating, PodState::Terminating)
+            } else if one.serving {
+                was_ready = true;
+                (PodState::Ready, PodState::Ready)
+            } else if was_ready {
+                (PodState::NotReady, PodState::NotReady)
+            } else {
+                (PodState::Starting, PodState::NotReady)
+            };
+            if life.runs.is_empty() {
+                life.created_ns = after_ns;
+                let earlier = (PodState::Starting, states.1);
+                life.runs.push(Run { states: earlier, not_before_ns: 0, seen_ns: 0, id: step.id });
+            }
+            let same = life.runs.last().is_some_and(|run| run.states == states && run.seen_ns > 0);
+            if !same {
+                let not_before_ns = after_ns.min(step.seen_ns);
+                life.runs.push(Run { states, not_before_ns, seen_ns: step.seen_ns, id: step.id });
+            }
+            for address in &one.addresses {
+                if !life.claims.iter().any(|(known, _)| known == address) {
+                    let claim = Claim {
+                        possible_from_ns: life.created_ns,
+                        sure_from_ns: step.seen_ns,
+                        sure_until_ns: u64::MAX,
+                        possible_until_ns: u64::MAX,
+                    };
+                    life.claims.push((*address, claim));
+                }
+            }
+        }
+        let tail =
+            life.blind.iter().find(|(_, to)| *to == u64::MAX).map_or(u64::MAX, |(from, _)| *from);
+        for (_, claim) in &mut life.claims {
+            claim.sure_until_ns = sure_until_ns.min(tail);
+        }
+        life
+    }
+
+    fn moments(&self, uid: &str) -> Vec<Moment> {
+        let mut moments = Vec::new();
+        let mut before: Option<&Listed> = None;
+        // A change lies between the arrivals of two versions; a timeline shows what the slice said, not the pod.
+        let mut not_before_ns = 0;
+        for step in &self.versions.steps() {
+            let now = find(step.present, step.value, uid);
+            let mut say = |what| {
+                let detail = self.name.clone();
+                let seen_ns = step.seen_ns;
+                moments.push(Moment { seen_ns, not_before_ns, what, detail, evidence: step.id });
+            };
+            match (before, now) {
+                (None, Some(one)) => {
+                    say(Happened::InSlice);
+                    changes(None, one).for_each(&mut say);
+                }
+                (Some(old), Some(one)) => changes(Some(old), one).for_each(&mut say),
+                (Some(_), None) => say(Happened::SliceRemoved),
+                (None, None) => {}
+            }
+            before = now;
+            not_before_ns = step.seen_ns;
+        }
+        moments
+    }
+}
+
+fn changes(old: Option<&Listed>, new: &Listed) -> impl Iterator<Item = Happened> {
+    let was = |condition: fn(&Listed) -> bool| old.is_some_and(condition);
+    let gained = [
+        (new.ready && !was(|one| one.ready), Happened::SliceReady),
+        (!new.ready && was(|one| one.ready), Happened::SliceNotReady),
+        (new.terminating && !was(|one| one.terminating), Happened::SliceTerminating),
+        (!new.serving && was(|one| one.serving), Happened::SliceNotServing),
+    ];
+    gained.into_iter().filter(|(happened, _)| *happened).map(|(_, what)| what)
+}

@@ -1,0 +1,121 @@
+//! The versions of one object as the watches delivered them, put into the API server's order.
+//!
+//! In: sightings in any order, the same version more than once (two watches may cover one pod). Out: steps, each
+//! with the interval in which the object came into that version.
+
+use std::collections::BTreeMap;
+
+/// How late a watch in sync may deliver, ns. Where the API has no timestamp of its own for a change, the change may
+/// have preceded the arrival of the *previous* version by this much: both may have been under way at once.
+pub const WATCH_LAG_NS: u64 = 2_000_000_000;
+
+/// Orders versions: by resource version (a number of etcd), a deletion after the version that it deletes.
+/// Without a usable resource version, by arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    resource_version: u64,
+    gone: bool,
+    arrival_ns: u64,
+}
+
+/// One arrival of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sighting {
+    /// Arrival, ns.
+    pub arrival_ns: u64,
+    /// Record id.
+    pub id: u64,
+    /// Arrival of the previous version as the watch knew it; 0 if none.
+    pub previous_ns: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Version<T> {
+    sightings: Vec<Sighting>,
+    value: T,
+}
+
+/// All versions of one object.
+#[derive(Debug, Clone)]
+pub(super) struct Versions<T>(BTreeMap<Key, Version<T>>);
+
+impl<T> Default for Versions<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+/// One version in order.
+#[derive(Debug, Clone)]
+pub(super) struct Step<'a, T> {
+    /// What the object looked like.
+    pub value: &'a T,
+    /// `false`: it was deleted.
+    pub present: bool,
+    /// The object was in this version, or a later one, at this time, ns.
+    pub seen_ns: u64,
+    /// Without a timestamp of its own, the change lies after this, ns; 0 for the first version.
+    pub after_ns: u64,
+    /// The watch itself says that no version lies between this one and the one before.
+    pub linked: bool,
+    /// Record id of its first sighting.
+    pub id: u64,
+}
+
+impl<T> Versions<T> {
+    /// Takes in one sighting.
+    pub fn insert(&mut self, resource_version: &str, present: bool, sighting: Sighting, value: T) {
+        let resource_version = resource_version.parse().unwrap_or(0);
+        let arrival_ns = if resource_version == 0 { sighting.arrival_ns } else { 0 };
+        let key = Key { resource_version, gone: !present, arrival_ns };
+        match self.0.get_mut(&key) {
+            None => {
+                self.0.insert(key, Version { sightings: vec![sighting], value });
+            }
+            Some(version) => {
+                if version.sightings.first().is_none_or(|first| sighting < *first) {
+                    version.value = value;
+                }
+                if let Err(at) = version.sightings.binary_search(&sighting) {
+                    version.sightings.insert(at, sighting);
+                }
+            }
+        }
+    }
+
+    /// All versions in order. A deletion that is followed by another version was a watch losing sight of the
+    /// object (it no longer matched a selector), and is left out.
+    pub fn steps(&self) -> Vec<Step<'_, T>> {
+        let last = self.0.last_key_value().map(|(key, _)| *key);
+        let mut steps: Vec<Step<'_, T>> = Vec::new();
+        let mut before: Option<&Version<T>> = None;
+        for (key, version) in self.0.iter().filter(|(key, _)| !key.gone || Some(**key) == last) {
+            let Some(first) = version.sightings.first() else { continue };
+            let linked = before.is_some_and(|before| {
+                version.sightings.iter().any(|later| {
+                    before.sightings.iter().any(|one| one.arrival_ns == later.previous_ns)
+                })
+            });
+            steps.push(Step {
+                value: &version.value,
+                present: !key.gone,
+                seen_ns: first.arrival_ns,
+                after_ns: 0,
+                linked,
+                id: first.id,
+            });
+            before = Some(version);
+        }
+        let mut earliest = u64::MAX;
+        for step in steps.iter_mut().rev() {
+            earliest = earliest.min(step.seen_ns);
+            step.seen_ns = earliest;
+        }
+        let mut previous_seen = None;
+        for step in &mut steps {
+            step.after_ns = previous_seen.map_or(0, |seen: u64| seen.saturating_sub(WATCH_LAG_NS));
+            previous_seen = Some(step.seen_ns);
+        }
+        steps
+    }
+}
