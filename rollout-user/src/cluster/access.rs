@@ -5,8 +5,8 @@
 use super::Cluster;
 use crate::error::{HintExt, hinted};
 use kube::config::{Config, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// How the user asked to reach the cluster.
@@ -51,7 +51,7 @@ impl Default for Timing {
 }
 
 pub(super) async fn open(access: &Access) -> anyhow::Result<Cluster> {
-    let found = find(access, std::env::var_os("KUBECONFIG").as_deref(), home().as_deref())?;
+    let found = find(access, &Surroundings::read())?;
     let source = found.name();
     let mut config = match found {
         Found::Files(files) => from_files(&files, access.context.as_deref()).await?,
@@ -91,16 +91,32 @@ impl Found {
     }
 }
 
-fn home() -> Option<PathBuf> {
-    std::env::var_os("HOME").map(PathBuf::from)
+/// What the environment says of a cluster.
+#[derive(Debug, Default)]
+struct Surroundings {
+    kubeconfig: Option<OsString>,
+    home: Option<PathBuf>,
+    in_cluster: bool,
+}
+
+impl Surroundings {
+    fn read() -> Self {
+        Surroundings {
+            kubeconfig: std::env::var_os("KUBECONFIG"),
+            home: std::env::var_os("HOME").map(PathBuf::from),
+            in_cluster: std::env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        }
+    }
 }
 
 /// kubectl's order: the flag, `KUBECONFIG` (missing files of a list are skipped), `~/.kube/config`, in-cluster.
-fn find(access: &Access, variable: Option<&OsStr>, home: Option<&Path>) -> anyhow::Result<Found> {
+fn find(access: &Access, around: &Surroundings) -> anyhow::Result<Found> {
     if let Some(path) = &access.kubeconfig {
         return Ok(Found::Files(vec![path.clone()]));
     }
-    let listed: Vec<PathBuf> = variable
+    let listed: Vec<PathBuf> = around
+        .kubeconfig
+        .as_ref()
         .map(|value| std::env::split_paths(value).filter(|path| !path.as_os_str().is_empty()))
         .into_iter()
         .flatten()
@@ -115,10 +131,12 @@ fn find(access: &Access, variable: Option<&OsStr>, home: Option<&Path>) -> anyho
         }
         return Ok(Found::Files(there));
     }
-    if let Some(path) = home.map(|home| home.join(".kube/config")).filter(|path| path.exists()) {
+    if let Some(path) =
+        around.home.as_ref().map(|home| home.join(".kube/config")).filter(|path| path.exists())
+    {
         return Ok(Found::Files(vec![path]));
     }
-    if std::env::var_os("KUBERNETES_SERVICE_HOST").is_some() && access.context.is_none() {
+    if around.in_cluster && access.context.is_none() {
         return Ok(Found::InCluster);
     }
     Err(hinted(
@@ -182,4 +200,56 @@ fn contexts(config: &Kubeconfig) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::hint_of;
+
+    fn file(directory: &tempfile::TempDir, name: &str) -> PathBuf {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "").unwrap();
+        path
+    }
+
+    #[test]
+    fn the_order_is_flag_variable_home_pod() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = file(&directory, ".kube/config");
+        let listed = file(&directory, "listed");
+        let list = std::env::join_paths(["/nonexistent".as_ref(), listed.as_path()]).unwrap();
+        let mut access = Access { kubeconfig: Some("flag".into()), ..Access::default() };
+        let mut around = Surroundings {
+            kubeconfig: Some(list),
+            home: Some(directory.path().into()),
+            in_cluster: true,
+        };
+        assert_eq!(find(&access, &around).unwrap(), Found::Files(vec!["flag".into()]));
+        access.kubeconfig = None;
+        assert_eq!(find(&access, &around).unwrap(), Found::Files(vec![listed]));
+        around.kubeconfig = Some(OsString::new());
+        assert_eq!(find(&access, &around).unwrap(), Found::Files(vec![home]));
+        around.home = None;
+        assert_eq!(find(&access, &around).unwrap(), Found::InCluster);
+    }
+
+    #[test]
+    fn nothing_at_all_is_an_error_with_a_hint() {
+        let error = find(&Access::default(), &Surroundings::default()).unwrap_err();
+        assert!(error.to_string().contains("no configuration for a cluster"));
+        assert!(hint_of(&error).unwrap().contains("--kubeconfig"));
+    }
+
+    #[test]
+    fn a_variable_that_names_no_file_is_an_error() {
+        let around = Surroundings {
+            kubeconfig: Some("/nonexistent/a:/nonexistent/b".into()),
+            in_cluster: true,
+            ..Surroundings::default()
+        };
+        let error = find(&Access::default(), &around).unwrap_err();
+        assert!(error.to_string().contains("`/nonexistent/b`"), "{error}");
+    }
 }

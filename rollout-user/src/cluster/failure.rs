@@ -34,8 +34,11 @@ pub(crate) enum Failure {
 impl Failure {
     /// By status code.
     pub(crate) fn status(code: u16, message: &str) -> Failure {
-        let text = format!("{code} {}", message.trim());
-        let text = text.trim().to_owned();
+        let text = match (code, message.trim()) {
+            (0, "") => "error without a status".to_owned(),
+            (0, message) => message.to_owned(),
+            (code, message) => format!("{code} {message}").trim_end().to_owned(),
+        };
         match code {
             410 => Failure::Gone(text),
             401 => Failure::Unauthorized(text),
