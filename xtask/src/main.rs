@@ -7,6 +7,8 @@ mod hint;
 mod lab;
 mod setup;
 mod test;
+#[expect(dead_code, reason = "called by the lab")]
+mod witness;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

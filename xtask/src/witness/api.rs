@@ -1,0 +1,155 @@
+//! The API server's own record of the update: its audit log.
+//!
+//! In: the log. Out: every version of the workload's pods and of its Service's slices in the order in which the server
+//! wrote them, to be found again in the recording; and which pod is old or new, for the windows.
+
+use super::recording::of_kind;
+use super::statement::Comparison;
+use anyhow::Context;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// One version of one object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Version {
+    resource_version: u64,
+    uid: String,
+}
+
+/// What the log says of the workload.
+#[derive(Debug, Default)]
+pub struct Audit {
+    pods: BTreeSet<Version>,
+    slices: BTreeSet<Version>,
+    /// Template hash of each pod, by address.
+    pub hash_by_address: BTreeMap<IpAddr, String>,
+    /// Template hashes in order of their pods' first version.
+    pub hashes: Vec<String>,
+}
+
+impl Audit {
+    /// Reads the log's completed responses that carry an object.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn read(path: &Path, namespace: &str, workload: &str) -> anyhow::Result<Audit> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        let mut audit = Audit::default();
+        for line in text.lines() {
+            let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+            let reference = &event["objectRef"];
+            if event["stage"] != "ResponseComplete" || reference["namespace"] != namespace {
+                continue;
+            }
+            let written = ["create", "update", "patch", "delete"];
+            if !written.iter().any(|verb| event["verb"] == *verb) {
+                continue;
+            }
+            match reference["resource"].as_str() {
+                Some("pods") => audit.pod(&event["responseObject"], workload),
+                Some("endpointslices") => audit.slice(&event["responseObject"], workload),
+                _ => {}
+            }
+        }
+        Ok(audit)
+    }
+
+    fn pod(&mut self, pod: &Value, workload: &str) {
+        if pod["metadata"]["labels"]["app"] != workload {
+            return;
+        }
+        self.pods.extend(version(pod));
+        let Some(hash) = pod["metadata"]["labels"]["pod-template-hash"].as_str() else { return };
+        if !self.hashes.iter().any(|known| known == hash) {
+            self.hashes.push(hash.to_owned());
+        }
+        if let Some(address) = pod["status"]["podIP"].as_str().and_then(|ip| ip.parse().ok()) {
+            self.hash_by_address.insert(address, hash.to_owned());
+        }
+    }
+
+    fn slice(&mut self, slice: &Value, workload: &str) {
+        if slice["metadata"]["labels"]["kubernetes.io/service-name"] == workload {
+            self.slices.extend(version(slice));
+        }
+    }
+
+    /// States that the recording has each version, in the server's order.
+    pub fn compare(&self, comparison: &mut Comparison, recorded: &[Value]) {
+        for (what, kind, versions) in
+            [("pod", "pod", &self.pods), ("slice", "endpoint_slice", &self.slices)]
+        {
+            let seen: Vec<Version> = of_kind(recorded, kind)
+                .filter_map(|(_, observed)| {
+                    let meta = &observed["object"]["meta"];
+                    Some(Version {
+                        resource_version: meta["resource_version"].as_str()?.parse().ok()?,
+                        uid: meta["uid"].as_str()?.to_owned(),
+                    })
+                })
+                .collect();
+            // Versions from before the recording's first list cannot be seen as events.
+            let first = seen.iter().map(|version| version.resource_version).min().unwrap_or(0);
+            let due: Vec<&Version> =
+                versions.iter().filter(|version| version.resource_version > first).collect();
+            let known: BTreeSet<&Version> = seen.iter().collect();
+            let found = due.iter().filter(|version| known.contains(*version)).count();
+            comparison.equal(&format!("API: {what} versions, each seen"), due.len(), found);
+            comparison.state(
+                &format!("API: {what} versions in the server's order"),
+                "ascending".into(),
+                if ascending(&seen) { "ascending".into() } else { "not ascending".into() },
+                ascending(&seen),
+            );
+        }
+    }
+}
+
+fn version(object: &Value) -> Option<Version> {
+    Some(Version {
+        resource_version: object["metadata"]["resourceVersion"].as_str()?.parse().ok()?,
+        uid: object["metadata"]["uid"].as_str()?.to_owned(),
+    })
+}
+
+/// Each object's versions never go back.
+fn ascending(seen: &[Version]) -> bool {
+    let mut latest: BTreeMap<&str, u64> = BTreeMap::new();
+    seen.iter().all(|version| {
+        latest
+            .insert(&version.uid, version.resource_version)
+            .is_none_or(|before| before <= version.resource_version)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_must_ascend_for_each_object() {
+        let version = |uid: &str, resource_version| Version { resource_version, uid: uid.into() };
+        assert!(ascending(&[version("a", 1), version("b", 9), version("a", 2), version("a", 2)]));
+        assert!(!ascending(&[version("a", 2), version("b", 9), version("a", 1)]));
+    }
+
+    #[test]
+    fn a_version_that_was_not_seen_is_told() {
+        let seen = |version: u64| {
+            serde_json::json!({"time_ns": version, "body": {"pod": {"object": {"meta":
+                {"uid": "a", "resource_version": version.to_string()}}}}})
+        };
+        let pods = [10, 11, 12].map(|v| Version { resource_version: v, uid: "a".into() });
+        let audit = Audit { pods: pods.into_iter().collect(), ..Audit::default() };
+        let holds = |recorded: &[Value]| {
+            let mut comparison = Comparison::default();
+            audit.compare(&mut comparison, recorded);
+            comparison.statements[0].holds
+        };
+        assert!(holds(&[seen(10), seen(11), seen(12)]));
+        assert!(!holds(&[seen(10), seen(12)]));
+    }
+}

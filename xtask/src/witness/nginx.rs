@@ -1,0 +1,146 @@
+//! nginx's log: each request that was not 200 or took over a second matches one traced attempt, and the other way round.
+//!
+//! In: the access log, one JSON object a line: `msec` (end of the request, Unix seconds), `request_time`, `status`,
+//! `upstream_connect_time` (`-` where there was none). Out: statements.
+
+use super::statement::Comparison;
+use super::syns::{Said, SaidAttempt};
+use anyhow::Context;
+use serde_json::Value;
+use std::path::Path;
+
+/// nginx's times are milliseconds, its clock reads are cached for one event loop, and its end of a request comes later.
+const SLACK_NS: i64 = 50_000_000;
+const SLOW_SECONDS: f64 = 1.0;
+
+#[derive(Debug, Clone, PartialEq)]
+struct Request {
+    begin_ns: i64,
+    end_ns: i64,
+    status: u64,
+    troubled: bool,
+    connect_seconds: Option<f64>,
+}
+
+/// Reads the log and states whether both sides match.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn compare(comparison: &mut Comparison, said: &Said, path: &Path) -> anyhow::Result<()> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let requests: Vec<Request> = text.lines().filter_map(request).collect();
+    let (from, to) = (said.span.0 + 1_000_000_000, said.span.1 - 1_000_000_000);
+    let inside = |begin: i64, end: i64| begin >= from && end <= to;
+    let mut free: Vec<&SaidAttempt> = said.attempts.iter().collect();
+    let mut unmatched = 0;
+    let troubled: Vec<&Request> =
+        requests.iter().filter(|r| r.troubled && inside(r.begin_ns, r.end_ns)).collect();
+    for request in &troubled {
+        match best(request, &free) {
+            Some(index) => drop(free.remove(index)),
+            None => unmatched += 1,
+        }
+    }
+    let left: Vec<_> = free
+        .iter()
+        .filter(|attempt| attempt.troubled && inside(attempt.unix_ns, end_of(attempt)))
+        .collect();
+    comparison.state(
+        "nginx: requests not 200 or over 1 s, each with its attempt",
+        format!("{} requests", troubled.len()),
+        format!("{} matched", troubled.len() - unmatched),
+        unmatched == 0,
+    );
+    comparison.equal("failed or slowed attempts that nginx does not know", 0, left.len());
+    Ok(())
+}
+
+fn request(line: &str) -> Option<Request> {
+    let value: Value = serde_json::from_str(line).ok()?;
+    let number = |name: &str| match value.get(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.parse().ok(),
+        _ => None,
+    };
+    let (end, took) = (number("msec")?, number("request_time")?);
+    let status = number("status")? as u64;
+    Some(Request {
+        begin_ns: ((end - took) * 1e9) as i64,
+        end_ns: (end * 1e9) as i64,
+        status,
+        troubled: status != 200 || took > SLOW_SECONDS,
+        connect_seconds: number("upstream_connect_time"),
+    })
+}
+
+fn end_of(attempt: &SaidAttempt) -> i64 {
+    attempt.unix_ns + attempt.latency_ns.unwrap_or(0) as i64
+}
+
+/// The attempt that began and ended inside the request and whose outcome fits best: troubled ones first, then the one
+/// whose latency is nearest to nginx's own connect time.
+fn best(request: &Request, free: &[&SaidAttempt]) -> Option<usize> {
+    let connect_ns = request.connect_seconds.unwrap_or(0.0) * 1e9;
+    let distance = |attempt: &SaidAttempt| {
+        let latency_ns = attempt.latency_ns.unwrap_or(0) as f64;
+        let fits = attempt.troubled == (request.status != 200 || connect_ns > SLOW_SECONDS * 0.9e9);
+        let gap =
+            if request.connect_seconds.is_some() { (latency_ns - connect_ns).abs() } else { 0.0 };
+        (!fits, gap as i64)
+    };
+    free.iter()
+        .enumerate()
+        .filter(|(_, attempt)| {
+            attempt.unix_ns >= request.begin_ns - SLACK_NS
+                && end_of(attempt) <= request.end_ns + SLACK_NS
+        })
+        .min_by_key(|(_, attempt)| distance(attempt))
+        .map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(unix_ms: i64, latency_ms: u64, troubled: bool) -> SaidAttempt {
+        SaidAttempt {
+            client: None,
+            destination: "10.101.0.1:8000".parse().expect("an address"),
+            unix_ns: unix_ms * 1_000_000,
+            begun_unseen: false,
+            latency_ns: Some(latency_ms * 1_000_000),
+            troubled,
+            outcome: String::new(),
+            syns: Vec::new(),
+        }
+    }
+
+    fn statements(attempts: Vec<SaidAttempt>, log: &str) -> anyhow::Result<Vec<bool>> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("log");
+        std::fs::write(&path, log)?;
+        let said = Said { attempts, span: (0, 100_000_000_000) };
+        let mut comparison = Comparison::default();
+        compare(&mut comparison, &said, &path)?;
+        Ok(comparison.statements.iter().map(|statement| statement.holds).collect())
+    }
+
+    const SLOW: &str = r#"{"msec":"12.100","request_time":"2.050","status":"200","upstream_connect_time":"2.040"}"#;
+    const BAD: &str =
+        r#"{"msec":"20.000","request_time":"0.004","status":"502","upstream_connect_time":"-"}"#;
+    const GOOD: &str = r#"{"msec":"11.000","request_time":"0.004","status":"200","upstream_connect_time":"0.001"}"#;
+
+    #[test]
+    fn both_sides_must_match() -> anyhow::Result<()> {
+        let log = [SLOW, BAD, GOOD].join("\n");
+        let slow = || attempt(10_052, 2_041, true);
+        let bad = || attempt(19_997, 1, true);
+        let good = || attempt(10_997, 1, false);
+        assert_eq!(statements(vec![slow(), bad(), good()], &log)?, [true, true]);
+        assert_eq!(statements(vec![slow(), good()], &log)?, [false, true]);
+        let more = attempt(30_000, 1, true);
+        assert_eq!(statements(vec![slow(), bad(), good(), more], &log)?, [true, false]);
+        Ok(())
+    }
+}

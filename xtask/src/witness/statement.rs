@@ -1,0 +1,76 @@
+//! What is compared: statements with a witness's side, `rollout`'s side, and whether they agree.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// What is stated.
+    pub what: String,
+    /// What the witness says.
+    pub witness: String,
+    /// What `rollout` says.
+    pub rollout: String,
+    /// Whether they agree.
+    pub holds: bool,
+}
+
+/// All statements of a run, and how many SYNs each class had.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// In the order in which they were made.
+    pub statements: Vec<Statement>,
+    /// SYNs by class, as `rollout` classed them.
+    pub classes: BTreeMap<String, u64>,
+}
+
+impl Comparison {
+    /// States that two values are equal.
+    pub fn equal<T: PartialEq + fmt::Display>(&mut self, what: &str, witness: T, rollout: T) {
+        let holds = witness == rollout;
+        self.state(what, witness.to_string(), rollout.to_string(), holds);
+    }
+
+    /// States something with a verdict of its own.
+    pub fn state(&mut self, what: &str, witness: String, rollout: String, holds: bool) {
+        self.statements.push(Statement { what: what.to_owned(), witness, rollout, holds });
+    }
+
+    /// Whether all statements hold, and there are any.
+    pub fn agrees(&self) -> bool {
+        !self.statements.is_empty() && self.statements.iter().all(|statement| statement.holds)
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |side: fn(&Statement) -> &str, head: usize| {
+            let longest = self.statements.iter().map(|s| side(s).chars().count()).max();
+            longest.unwrap_or(0).max(head)
+        };
+        let (what, witness) = (width(|s| &s.what, 9), width(|s| &s.witness, 7));
+        writeln!(f, "   {:what$}  {:witness$}  rollout", "statement", "witness")?;
+        for s in &self.statements {
+            let mark = if s.holds { "ok" } else { "NO" };
+            writeln!(f, "{mark} {:what$}  {:witness$}  {}", s.what, s.witness, s.rollout)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_stated_is_no_agreement() {
+        let mut comparison = Comparison::default();
+        assert!(!comparison.agrees());
+        comparison.equal("a", 1, 1);
+        assert!(comparison.agrees());
+        comparison.equal("b", 1, 2);
+        assert!(!comparison.agrees());
+        assert!(comparison.to_string().contains("NO b"));
+    }
+}

@@ -1,0 +1,164 @@
+//! The three windows a second time: from packets on the servers' veths and the API server's record alone.
+//!
+//! In: captures and the audit log; of the report only its windows and its span. Out: statements that they agree.
+
+use super::api::Audit;
+use super::pcap::{Kind, Packet};
+use super::statement::Comparison;
+use super::syns::Said;
+use serde_json::Value;
+use std::net::IpAddr;
+
+/// tcpdump stamps a packet at the veth, `rollout` a SYN in `tcp_connect`, and the clocks' pairing adds its error; an
+/// emulated guest may be descheduled in between.
+const TOLERANCE_MS: i64 = 50;
+
+/// A SYN at a pod of the workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Arrival {
+    unix_ns: i64,
+    new: bool,
+    answered: bool,
+}
+
+/// States that windows 1, 2 and 3 agree.
+pub fn compare(
+    comparison: &mut Comparison,
+    report: &Value,
+    audit: &Audit,
+    said: &Said,
+    servers: &[(IpAddr, Vec<Packet>)],
+    client: IpAddr,
+) {
+    let Some(newest) = audit.hashes.last() else {
+        comparison.state("windows", "no pod in the audit log".into(), "-".into(), false);
+        return;
+    };
+    let start = report["update"]["start"]["unix_ns"].as_i64().unwrap_or(i64::MAX);
+    let mut arrivals: Vec<Arrival> = servers
+        .iter()
+        .filter_map(|(pod, packets)| Some((pod, packets, audit.hash_by_address.get(pod)?)))
+        .flat_map(|(pod, packets, hash)| arrivals(packets, *pod, client, hash == newest))
+        .filter(|arrival| (start..=said.span.1).contains(&arrival.unix_ns))
+        .collect();
+    arrivals.sort_by_key(|arrival| arrival.unix_ns);
+    let windows = &report["windows"];
+
+    let unanswered: Vec<&Arrival> = arrivals.iter().filter(|a| !a.new && !a.answered).collect();
+    comparison.equal(
+        "window 1: unanswered SYNs to old pods",
+        unanswered.len() as u64,
+        windows["unanswered"]["syns"].as_u64().unwrap_or(u64::MAX),
+    );
+    span(comparison, "window 1", ends(&unanswered), &windows["unanswered"]["span"]);
+
+    let old: Vec<&Arrival> = arrivals.iter().filter(|a| !a.new).collect();
+    let new: Vec<&Arrival> = arrivals.iter().filter(|a| a.new).collect();
+    let both = &windows["both"];
+    match (new.first(), old.last()) {
+        (Some(first_new), Some(last_old)) if first_new.unix_ns <= last_old.unix_ns => {
+            let within =
+                |a: &&&Arrival| (first_new.unix_ns..=last_old.unix_ns).contains(&a.unix_ns);
+            let counts = (old.iter().filter(within).count(), new.iter().filter(within).count());
+            let said = (both["syns_to_old"].as_u64(), both["syns_to_new"].as_u64());
+            let holds = said == (Some(counts.0 as u64), Some(counts.1 as u64));
+            let text = format!("overlap, {} to old, {} to new", counts.0, counts.1);
+            comparison.state("window 2: SYNs", text, both_text(both), holds);
+            let ends = Some((first_new.unix_ns, last_old.unix_ns));
+            span(comparison, "window 2", ends, &both["span"]);
+        }
+        (Some(first_new), Some(last_old)) => {
+            let holds = both["kind"] == "gap";
+            comparison.state("window 2: SYNs", "gap".into(), both_text(both), holds);
+            let ends = Some((last_old.unix_ns, first_new.unix_ns));
+            span(comparison, "window 2", ends, &both["span"]);
+        }
+        _ => {
+            let holds = both["kind"] == "none";
+            comparison.state("window 2: SYNs", "none".into(), both_text(both), holds);
+        }
+    }
+
+    let last_old = old.last().map_or(i64::MIN, |arrival| arrival.unix_ns);
+    let after: Vec<&Arrival> = new.into_iter().filter(|a| a.unix_ns > last_old).collect();
+    comparison.equal(
+        "window 3: SYNs to new pods only",
+        after.len() as u64,
+        windows["only_new"]["syns"].as_u64().unwrap_or(u64::MAX),
+    );
+    span(comparison, "window 3", ends(&after), &windows["only_new"]["span"]);
+}
+
+fn both_text(both: &Value) -> String {
+    let kind = both["kind"].as_str().unwrap_or("?");
+    match (both["syns_to_old"].as_u64(), both["syns_to_new"].as_u64()) {
+        (Some(old), Some(new)) => format!("{kind}, {old} to old, {new} to new"),
+        _ => kind.to_owned(),
+    }
+}
+
+fn ends(arrivals: &[&Arrival]) -> Option<(i64, i64)> {
+    Some((arrivals.first()?.unix_ns, arrivals.last()?.unix_ns))
+}
+
+fn span(comparison: &mut Comparison, name: &str, witness: Option<(i64, i64)>, said: &Value) {
+    let said = said["from"]["unix_ns"].as_i64().zip(said["to"]["unix_ns"].as_i64());
+    let near = |a: i64, b: i64| (a - b).abs() <= TOLERANCE_MS * 1_000_000;
+    let holds = match (witness, said) {
+        (None, None) => true,
+        (Some(witness), Some(said)) => near(witness.0, said.0) && near(witness.1, said.1),
+        _ => false,
+    };
+    let text = |span: Option<(i64, i64)>| {
+        span.map_or("none".to_owned(), |(from, to)| format!("{:.1} ms", (to - from) as f64 / 1e6))
+    };
+    comparison.state(&format!("{name}: from first to last SYN"), text(witness), text(said), holds);
+}
+
+/// The client's SYNs at one pod, each with whether an answer came before the next SYN of its tuple.
+fn arrivals(packets: &[Packet], pod: IpAddr, client: IpAddr, new: bool) -> Vec<Arrival> {
+    let mut found = Vec::new();
+    for (index, packet) in packets.iter().enumerate() {
+        let from_client = packet.source.ip() == client && packet.destination.ip() == pod;
+        if packet.kind != Kind::Syn || !from_client {
+            continue;
+        }
+        let answered = packets[index + 1..]
+            .iter()
+            .take_while(|later| !(later.kind == Kind::Syn && later.source == packet.source))
+            .any(|later| match later.kind {
+                Kind::SynAck | Kind::Rst => {
+                    later.source == packet.destination && later.destination == packet.source
+                }
+                Kind::Icmp => later.source == packet.source,
+                Kind::Syn | Kind::Other => false,
+            });
+        found.push(Arrival { unix_ns: packet.unix_ns, new, answered });
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syn_is_answered_only_before_the_next_one_of_its_tuple() -> anyhow::Result<()> {
+        let packet = |unix_ns, kind, source: &str, destination: &str| -> anyhow::Result<Packet> {
+            let (source, destination) = (source.parse()?, destination.parse()?);
+            Ok(Packet { unix_ns, source, destination, kind, sequence: 0 })
+        };
+        let (client, pod) = ("10.0.0.1:4000", "10.0.0.2:80");
+        let packets = [
+            packet(1, Kind::Syn, client, pod)?,
+            packet(2, Kind::Syn, "10.0.0.1:4001", pod)?,
+            packet(3, Kind::Rst, pod, "10.0.0.1:4001")?,
+            packet(4, Kind::Syn, client, pod)?,
+            packet(5, Kind::SynAck, pod, client)?,
+        ];
+        let found = arrivals(&packets, "10.0.0.2".parse()?, "10.0.0.1".parse()?, false);
+        let answered: Vec<_> = found.iter().map(|arrival| arrival.answered).collect();
+        assert_eq!(answered, [false, true, true]);
+        Ok(())
+    }
+}
