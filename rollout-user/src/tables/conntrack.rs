@@ -5,8 +5,8 @@
 //! was dialled; `Loss` of stage `conntrack` where the kernel says that events did not fit the socket (ENOBUFS).
 //!
 //! An event is made when the first packet of the flow is confirmed, that is after NAT and before it leaves, so a refused
-//! connect has one too. Its time is the kernel's where `net.netfilter.nf_conntrack_timestamp` is 1, else that of its
-//! arrival here, which is later. Nothing is configured: [`settings`] tells what the host has switched on.
+//! connect has one too. Its time is the kernel's where that passes it (Linux 6.14 with
+//! `net.netfilter.nf_conntrack_timestamp=1`), else that of its arrival here, which is later. Nothing is configured: [`settings`] tells what the host has switched on.
 
 pub mod event;
 pub mod settings;
@@ -28,24 +28,14 @@ const GROUP_NEW: u32 = 1;
 /// Room for about 20,000 events while this thread is not scheduled.
 const RECEIVE_BUFFER: usize = 16 << 20;
 
-/// Subscribes to the connections of `namespace`; from its return on every choice is pushed. Needs CAP_NET_ADMIN there.
+/// Subscribes to the connections of `namespace` and follows them; from its return on every choice is pushed. Needs
+/// CAP_NET_ADMIN there.
 pub fn follow(namespace: &Namespace, inlet: Inlet) -> Result<Worker> {
-    follow_with(namespace, inlet, RECEIVE_BUFFER)
+    Reader::subscribe(namespace, inlet, RECEIVE_BUFFER)?.start()
 }
 
-/// As [`follow`], with room for `receive_buffer` bytes of events.
-pub fn follow_with(namespace: &Namespace, inlet: Inlet, receive_buffer: usize) -> Result<Worker> {
-    let protocol = rustix::net::netlink::NETFILTER;
-    let netlink = Netlink::subscribe(protocol, GROUP_NEW, Some(namespace))
-        .context("cannot subscribe to conntrack events")?;
-    netlink.grow_receive_buffer(receive_buffer);
-    netlink.set_patience(TICK)?;
-    let mut reader =
-        Reader { netlink, inlet, netns: namespace.identify(), complete_ns: monotonic_ns() };
-    Worker::start("rollout-conntrack", move |stop| reader.run(&stop))
-}
-
-struct Reader {
+/// A subscription. The kernel keeps its events until it is started, as long as they fit.
+pub struct Reader {
     netlink: Netlink,
     inlet: Inlet,
     netns: Netns,
@@ -54,6 +44,21 @@ struct Reader {
 }
 
 impl Reader {
+    /// Subscribes, with room for `receive_buffer` bytes of events.
+    pub fn subscribe(namespace: &Namespace, inlet: Inlet, receive_buffer: usize) -> Result<Self> {
+        let protocol = rustix::net::netlink::NETFILTER;
+        let netlink = Netlink::subscribe(protocol, GROUP_NEW, Some(namespace))
+            .context("cannot subscribe to conntrack events")?;
+        netlink.grow_receive_buffer(receive_buffer);
+        netlink.set_patience(TICK)?;
+        Ok(Self { netlink, inlet, netns: namespace.identify(), complete_ns: monotonic_ns() })
+    }
+
+    /// Pushes events from a thread of its own.
+    pub fn start(mut self) -> Result<Worker> {
+        Worker::start("rollout-conntrack", move |stop| self.run(&stop))
+    }
+
     fn run(&mut self, stop: &Stop) {
         while !stop.is_set() {
             match self.netlink.receive() {

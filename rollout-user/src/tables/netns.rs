@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 /// `SO_NETNS_COOKIE` (Linux 5.14).
@@ -69,6 +69,12 @@ impl Namespace {
         let kind = Some(LinkNameSpaceType::Network);
         move_into_link_name_space(self.file.as_fd(), kind)
             .with_context(|| format!("cannot enter the network namespace {}", self.inum))
+    }
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 
