@@ -9,6 +9,7 @@ mod setup;
 mod test;
 #[expect(dead_code, reason = "called by the lab")]
 mod witness;
+mod vm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

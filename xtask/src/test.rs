@@ -2,7 +2,10 @@
 //! `total: N passed, N failed, N skipped`, and exit code 1 if anything failed.
 //! A tier that cannot run counts as a failure, and the tiers after it run all the same.
 
+mod binary;
 mod counts;
+mod guest;
+mod native;
 mod workspace;
 
 pub use counts::Counts;
@@ -17,8 +20,12 @@ struct Tier {
     run: fn() -> Result<Counts>,
 }
 
-const TIERS: &[Tier] =
-    &[Tier { name: "unit", run: workspace::run }, Tier { name: "lab", run: lab::end_to_end }];
+const TIERS: &[Tier] = &[
+    Tier { name: "unit", run: workspace::run },
+    Tier { name: "native", run: native::run },
+    Tier { name: "guest", run: guest::run },
+    Tier { name: "lab", run: lab::end_to_end },
+];
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]

@@ -35,7 +35,6 @@ pub const KERNELS: &[Kernel] = &[
 ];
 
 /// A kernel in the cache.
-#[expect(dead_code, reason = "the guest tier reads it")]
 pub struct Unpacked {
     /// The bootable image.
     pub image: PathBuf,

@@ -1,0 +1,17 @@
+//! Kernel tests on this machine's own kernel, in network namespaces of their own. Needs root.
+//! Comes in: words that choose tests by name. Goes out: lines as libtest prints them. `cargo xtask test` runs it.
+
+#[path = "kernel/all.rs"]
+mod kernel;
+
+use kernel::harness::{self, On};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("error: the native tests attach programs and make network namespaces");
+        eprintln!("hint: run them as root");
+        return ExitCode::from(2);
+    }
+    harness::run(kernel::TESTS, On::Native, &harness::words())
+}

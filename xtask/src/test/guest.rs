@@ -1,0 +1,116 @@
+//! Tier `guest`: the same tests and more on other kernels, each in a small virtual machine.
+//! Comes in: the test binary `guest` as init, the kernels of the cache. Goes out: counts.
+//! The guest must print the line `guest: finished` after its results: a panic or a stop on the way is a failure.
+
+use super::{Counts, binary};
+use crate::cache::Cache;
+use crate::setup::kernel::{KERNELS, Kernel};
+use crate::vm::archive::Archive;
+use crate::vm::{boot, modules, programs};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// What the tests need; `test::guest::init` loads them in this order.
+const MODULES: &[&str] = &[
+    "ip_vs",
+    "ip_vs_rr",
+    "nf_conntrack_netlink",
+    "nft_chain_nat",
+    "nft_nat",
+    "nft_masq",
+    "nft_ct",
+    "nft_reject_inet",
+    "tcp_diag",
+    "veth",
+    "bridge",
+    "dummy",
+    "sch_netem",
+];
+/// What the tests call; `modprobe` is not among them, as all modules are loaded before.
+const PROGRAMS: &[&str] = &["ip", "tc", "nft", "conntrack", "sleep", "sh"];
+/// The end of a run that reached its end.
+const MARKER: &str = "guest: finished";
+/// A boot takes some 5 s, and each test some seconds, many times slower than on real hardware.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Builds the guest tests and runs them on each kernel.
+///
+/// # Errors
+/// When they do not build or set-up is incomplete.
+pub fn run() -> Result<Counts> {
+    let cache = Cache::open()?;
+    let program = fs::read(binary::build_static("guest")?)?;
+    let mut sum = Counts::default();
+    for kernel in KERNELS {
+        eprintln!("--- {}", kernel.key);
+        sum.add(run_on(&cache, kernel, &program).unwrap_or_else(|error| {
+            eprintln!("error: {}: {error:#}", kernel.key);
+            Counts { failed: 1, ..Counts::default() }
+        }));
+    }
+    Ok(sum)
+}
+
+fn run_on(cache: &Cache, kernel: &Kernel, program: &[u8]) -> Result<Counts> {
+    let unpacked = kernel.unpacked(cache)?;
+    let folder = tempfile::tempdir()?;
+    let archive = folder.path().join("initramfs");
+    fs::write(&archive, initramfs(&unpacked.modules, program)?)?;
+    let words = format!("rollout.release={}", unpacked.release);
+    let guest =
+        boot::Guest { kernel: &unpacked.image, archive: &archive, words: &words, limit: LIMIT };
+    judge(&boot::run(cache, &guest)?)
+}
+
+fn judge(text: &str) -> Result<Counts> {
+    let counts = Counts::of_libtest(text).context("no guest test ran to its end")?;
+    if !text.lines().any(|line| line.trim_end().ends_with(MARKER)) {
+        bail!("the guest stopped after `{counts}`");
+    }
+    Ok(counts)
+}
+
+fn initramfs(module_folder: &Path, program: &[u8]) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    for folder in ["/proc", "/sys", "/tmp", "/run/netns", "/etc"] {
+        archive.folder(folder);
+    }
+    // Without it init has no output.
+    archive.character("/dev/console", 5, 1);
+    archive.file("/init", program);
+    let mut order = String::new();
+    for module in modules::read(module_folder, MODULES)? {
+        archive.file(&format!("/modules/{}.ko", module.name), &module.content);
+        order.push_str(&module.name);
+        order.push('\n');
+    }
+    archive.file("/modules/order", order.as_bytes());
+    for (path, file) in programs::with_libraries(PROGRAMS)? {
+        let content =
+            fs::read(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
+        archive.file(&path, &content);
+    }
+    Ok(archive.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESULT: &str =
+        "test result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\r\n";
+
+    #[test]
+    fn a_finished_run_counts() {
+        let counts = judge(&format!("{RESULT}guest: finished\r\n")).unwrap();
+        assert_eq!(counts.to_string(), "3 passed, 0 failed, 0 skipped");
+    }
+
+    #[test]
+    fn a_guest_that_stops_on_the_way_fails() {
+        assert!(judge(RESULT).is_err());
+        assert!(judge("Kernel panic - not syncing\r\nguest: finished\r\n").is_err());
+    }
+}
