@@ -65,11 +65,6 @@ pub fn run(tests: &[Test], place: On, words: &[String]) -> ExitCode {
     ExitCode::from(u8::from(!failures.is_empty()))
 }
 
-/// The words of the command line that choose tests; options meant for libtest are left out.
-pub fn words() -> Vec<String> {
-    std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect()
-}
-
 fn passes(test: &Test) -> bool {
     let (sender, result) = mpsc::channel();
     let body = test.run;
