@@ -64,7 +64,7 @@ impl Sockets {
             Some((_, CgroupOwner::Kubelet)) => return Owner::Host(HostClient::Kubelet),
             Some((false, CgroupOwner::Host)) => return Owner::Host(HostClient::Host),
             Some((true, CgroupOwner::Host)) => Owner::Host(HostClient::Host),
-            None => Owner::Unknown,
+            Some((_, CgroupOwner::Container { .. })) | None => Owner::Unknown,
         };
         let cookie = self.by_cookie.get(&netns.cookie).filter(|_| netns.cookie != 0);
         let Some(uids) = cookie.or_else(|| self.by_inum.get(&netns.inum)) else {
