@@ -7,9 +7,9 @@ mod hint;
 mod lab;
 mod setup;
 mod test;
+mod vm;
 #[expect(dead_code, reason = "called by the lab")]
 mod witness;
-mod vm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
