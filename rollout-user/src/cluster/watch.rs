@@ -221,8 +221,8 @@ impl<K: Kind> Watch<K> {
             return;
         }
         let loss = Loss {
-            stage: Stage::Decode,
-            program: format!("watch {}", K::RESOURCE),
+            stage: Stage::Watch,
+            program: K::RESOURCE.into(),
             count,
             since_ns: self.alive_ns,
         };

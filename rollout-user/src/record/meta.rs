@@ -67,6 +67,8 @@ pub enum Stage {
     Read,
     /// A kernel table could not be read when it was polled.
     Table,
+    /// An object of the API server could not be read: an observation is missing.
+    Watch,
 }
 
 /// Something was lost. The count is new since the previous `Loss` of the same stage and program.
