@@ -2,11 +2,13 @@
 //! Exit codes: 0 fine, 1 something that was checked failed, 2 the command could not run.
 mod cache;
 mod demo;
+mod dist;
 mod exec;
 mod hint;
 mod lab;
 mod setup;
 mod test;
+mod tidy;
 mod vm;
 #[expect(dead_code, reason = "called by the lab")]
 mod witness;
@@ -28,6 +30,10 @@ enum Command {
     Setup(setup::Arguments),
     /// Run every test tier and print one total.
     Test(test::Arguments),
+    /// Build one static binary for any x86-64 node: target/dist/rollout.
+    Dist,
+    /// Check the rules of the tree that no compiler checks.
+    Tidy,
     /// Bring up, look into and take down the Kubernetes lab.
     Lab(lab::Arguments),
     /// Trace a real rolling update in the lab and print the report.
@@ -38,6 +44,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Setup(arguments) => setup::run(arguments),
         Command::Test(arguments) => test::run(arguments),
+        Command::Dist => dist::run(),
+        Command::Tidy => tidy::run(),
         Command::Lab(arguments) => lab::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
     };

@@ -2,7 +2,8 @@
 //! `total: N passed, N failed, N skipped`, and exit code 1 if anything failed.
 //! A tier that cannot run counts as a failure, and the tiers after it run all the same.
 
-mod binary;
+pub mod binary;
+mod checks;
 mod counts;
 mod guest;
 mod native;
@@ -21,6 +22,7 @@ struct Tier {
 }
 
 const TIERS: &[Tier] = &[
+    Tier { name: "checks", run: checks::run },
     Tier { name: "unit", run: workspace::run },
     Tier { name: "native", run: native::run },
     Tier { name: "guest", run: guest::run },
