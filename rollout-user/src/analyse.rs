@@ -1,7 +1,143 @@
-//! What happened: records in, one [`report::Report`] out.
+//! What happened: records in, one [`Report`] out.
 //!
-//! In: [`Record`](crate::record::Record)s and the histories that `attribute` makes of them. Out: findings. Touches no
-//! clock, socket, file or task (invariant 1), and is deterministic: the order of records does not matter, their times do.
+//! In: [`Record`]s and the histories that `attribute` makes of them. Out: findings. Touches no clock, socket, file or
+//! task (invariant 1), and is deterministic: the order of records does not matter, their times and ids do.
 
+pub mod attempt;
+mod base;
+mod facts;
+mod group;
+mod hooks;
+mod pod_timeline;
 pub mod progress;
 pub mod report;
+mod stamped;
+mod statements;
+mod verdict;
+mod window;
+pub mod workload;
+
+use crate::attribute::Histories;
+use crate::record::Record;
+use crate::record::meta::Target;
+use attempt::{Context, Gatherer};
+use base::TimeBase;
+use facts::Facts;
+use report::Report;
+use report::attempt::{Attempt, ClientKind};
+use workload::{Observations, Workload};
+
+/// Makes the report of a recording that is in memory.
+pub fn explain(records: &[Record]) -> Report {
+    let mut observing = Explainer::new(None);
+    records.iter().for_each(|record| observing.observe(record));
+    let mut reading = observing.observed();
+    records.iter().for_each(|record| reading.event(record));
+    reading.report()
+}
+
+/// First pass over a recording: all observations become complete histories.
+///
+/// Two passes and two types, because recordings can be larger than memory: every record goes to [`Explainer::observe`],
+/// then, from the start again, to [`Reading::event`].
+#[derive(Default)]
+pub struct Explainer {
+    target: Option<Target>,
+    histories: Histories,
+    facts: Facts,
+    observations: Observations,
+}
+
+impl Explainer {
+    /// Begins. `target` is the workload to report on where it is not the one that the recording names.
+    pub fn new(target: Option<Target>) -> Self {
+        Self { target, ..Self::default() }
+    }
+
+    /// Takes the next record of the first pass.
+    pub fn observe(&mut self, record: &Record) {
+        self.histories.observe(record);
+        self.facts.take(record);
+        self.observations.take(record);
+    }
+
+    /// Ends the first pass.
+    pub fn observed(self) -> Reading {
+        let Self { target, histories, mut facts, observations } = self;
+        facts.finish();
+        let named = facts.header.as_ref().and_then(|header| header.what.target.clone());
+        let workload = observations.finish(target.or(named), facts.watching_ns());
+        let base = TimeBase::new(histories.clock().clone(), workload.start_ns());
+        Reading { histories, facts, workload, base, gatherer: Gatherer::default() }
+    }
+}
+
+/// Second pass over a recording: kernel events stream past the histories.
+pub struct Reading {
+    histories: Histories,
+    facts: Facts,
+    workload: Workload,
+    base: TimeBase,
+    gatherer: Gatherer,
+}
+
+impl Reading {
+    /// Takes the next record of the second pass.
+    pub fn event(&mut self, record: &Record) {
+        self.gatherer.take(record);
+    }
+
+    /// Ends the second pass.
+    pub fn report(self) -> Report {
+        let Self { histories, facts, workload, base, gatherer } = self;
+        let gathered = gatherer.finish(&Context {
+            histories: &histories,
+            facts: &facts,
+            workload: &workload,
+            base: &base,
+        });
+        let attempts = gathered.attempts;
+        let verdict = verdict::verdict(&verdict::Evidence {
+            attempts: &attempts,
+            unmatched: &gathered.unmatched,
+            facts: &facts,
+            workload: &workload,
+            histories: &histories,
+            base: &base,
+        });
+        let pods = pod_timeline::rows(&pod_timeline::Sources {
+            histories: &histories,
+            facts: &facts,
+            workload: &workload,
+            attempts: &attempts,
+            base: &base,
+        });
+        let is = |kind| move |a: &Attempt| a.in_scope && a.client.kind == kind;
+        let user = is(ClientKind::User);
+        let group =
+            |wanted: &dyn Fn(&Attempt) -> bool| group::groups(&attempts, &histories, wanted);
+        let windows = workload.episode.as_ref().map(|episode| {
+            let from_ns = episode.last_change_ns.unwrap_or(0);
+            window::windows(attempts.iter().filter(|a| user(a)), from_ns, &base)
+        });
+        Report {
+            version: report::REPORT_VERSION,
+            source: statements::source(&facts, &workload, &base),
+            verdict,
+            update: statements::update(&workload, &base),
+            windows,
+            pods,
+            failures: group(&|a| user(a) && a.failed && !a.baseline),
+            slowed: group(&|a| user(a) && a.slowed && !a.baseline),
+            baseline: group(&|a| user(a) && (a.failed || a.slowed) && a.baseline),
+            probes: group(&is(ClientKind::Probe)),
+            unclear: group(&|a| is(ClientKind::Unclear)(a) && (a.failed || a.slowed)),
+            losses: statements::losses(&facts, &workload, &base),
+            watch_gaps: statements::watch_gaps(&facts, &workload, &base),
+            blind_spots: hooks::blind_spots(&facts),
+            data_path: statements::data_path(&facts),
+            unmatched: statements::unmatched(&gathered.unmatched, &workload, &histories),
+            attempts,
+        }
+    }
+}

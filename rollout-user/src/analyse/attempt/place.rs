@@ -1,0 +1,167 @@
+//! Where one SYN went: the class, by what was seen about its tuple until the next SYN.
+//!
+//! In: the events of the SYN's interval and the choice that held before it. Out: [`Place`]. Exactly one class for each SYN.
+
+use super::super::facts::{Facts, same_netns};
+use super::super::report::attempt::SynClass;
+use super::flow::{FlowEvent, Flows, What};
+use crate::record::kernel::{Chooser, Flow, Netns};
+use std::net::SocketAddr;
+
+/// Where a SYN went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// The class.
+    pub class: SynClass,
+    /// Where it went, or was going.
+    pub address: Option<SocketAddr>,
+    /// The kernel's reason for a drop.
+    pub reason: Option<String>,
+    /// An ICMP error answers it.
+    pub icmp: bool,
+    /// Records that say so.
+    pub evidence: Vec<u64>,
+}
+
+/// What is dialled, as far as that decides whether a balancer has to choose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialled {
+    /// A Service's address: without a choice the backend is not known.
+    Service,
+    /// Anything else: the address itself, unless a choice is seen.
+    Address,
+}
+
+/// One SYN's question.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The attempt's tuple.
+    pub flow: &'a Flow,
+    /// The client's namespace.
+    pub netns: Netns,
+    /// When the SYN was sent, ns.
+    pub from_ns: u64,
+    /// The next SYN, or the attempt's end, ns.
+    pub to_ns: u64,
+    /// What was dialled.
+    pub dialled: Dialled,
+}
+
+/// Drop reason of a copy that a bridge flooded to a port where nobody wants it: the SYN itself went on (F24).
+const COPY: &str = "OTHERHOST";
+
+/// Drop reasons of the receiving side's TCP: the SYN had reached the pod.
+fn is_receivers(reason: &str) -> bool {
+    reason == "NO_SOCKET" || reason.starts_with("TCP_") || reason.starts_with("SOCKET_")
+}
+
+/// Drop reasons (or, where the kernel has none, the freeing function) of a netfilter verdict; IPVS's is one.
+fn is_netfilter(reason: Option<&str>, location: Option<&str>) -> bool {
+    match reason {
+        Some(reason) => reason == "NETFILTER_DROP",
+        None => location.is_some_and(|symbol| symbol.starts_with("nf_hook_slow")),
+    }
+}
+
+/// Places one SYN that was sent.
+pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
+    let Question { flow, from_ns, to_ns, dialled, .. } = *question;
+    let here: Vec<&FlowEvent> = flows.between(flow, from_ns, to_ns).collect();
+    // IPVS's own word counts before conntrack's, which repeats it and is stamped later (F14).
+    let chosen = |by| here.iter().rev().copied().find(|e| e.choice().is_some_and(|c| c.1 == by));
+    let own = chosen(Chooser::Ipvs).or_else(|| chosen(Chooser::Conntrack));
+    let choice = own.or_else(|| flows.choice_before(flow, from_ns));
+    let backend = choice.and_then(|e| Some((e.choice()?, e)));
+
+    // The packet after NAT has the backend as its destination.
+    let target = match (backend, dialled) {
+        (Some(((backend, _), _)), _) => Some(backend),
+        (None, Dialled::Address) => Some(flow.destination),
+        (None, Dialled::Service) => None,
+    };
+    let translated: Vec<&FlowEvent> = match target {
+        Some(backend) if backend != flow.destination => {
+            let after_nat = Flow { destination: backend, ..*flow };
+            flows.between(&after_nat, from_ns, to_ns).collect()
+        }
+        _ => Vec::new(),
+    };
+    let icmp = here.iter().chain(&translated).find(|e| e.what == What::Icmp);
+    let made = |class, address, reason, because: &[Option<u64>]| {
+        let mut evidence: Vec<u64> = because.iter().flatten().copied().collect();
+        evidence.extend(icmp.map(|e| e.id));
+        evidence.sort_unstable();
+        evidence.dedup();
+        Place { class, address, reason, icmp: icmp.is_some(), evidence }
+    };
+    let choice_id = choice.map(|e| e.id);
+
+    if let Some(e) = here.iter().rev().find(|e| e.what == What::NoDestination)
+        && own.is_none_or(|own| own.time_ns < e.time_ns)
+    {
+        return made(SynClass::NoDestination, None, None, &[Some(e.id)]);
+    }
+    for e in here.iter().rev() {
+        let What::Drop { reason, location } = &e.what else { continue };
+        if reason.as_deref() == Some(COPY) {
+            continue;
+        }
+        if target == Some(flow.destination) && received(e, reason.as_deref(), question, facts) {
+            return made(SynClass::Pod, target, reason.clone(), &[Some(e.id)]);
+        }
+        let in_ipvs = backend.filter(|((_, by), choice)| {
+            *by == Chooser::Ipvs
+                && is_netfilter(reason.as_deref(), location.as_deref())
+                && choice.time_ns <= e.time_ns
+                && e.may_be_in(choice.netns)
+        });
+        let why = reason.clone().or_else(|| location.clone());
+        return match in_ipvs {
+            Some(((address, _), choice)) => {
+                let because = [Some(choice.id), Some(e.id)];
+                made(SynClass::DroppedInIpvs, Some(address), why, &because)
+            }
+            None => made(SynClass::Undelivered, target, why, &[choice_id, Some(e.id)]),
+        };
+    }
+    for e in translated.iter().rev() {
+        match &e.what {
+            What::Drop { reason, .. } if reason.as_deref() == Some(COPY) => {}
+            What::Drop { reason, .. } if received(e, reason.as_deref(), question, facts) => {
+                let because = [choice_id, Some(e.id)];
+                return made(SynClass::Pod, target, reason.clone(), &because);
+            }
+            What::Drop { reason, location } => {
+                let why = reason.clone().or_else(|| location.clone());
+                return made(SynClass::Undelivered, target, why, &[choice_id, Some(e.id)]);
+            }
+            What::Icmp if !facts.is_pod_netns(e.netns) => {
+                return made(SynClass::Undelivered, target, None, &[choice_id, Some(e.id)]);
+            }
+            _ => {}
+        }
+    }
+    if let (Some(e), None) = (icmp, own)
+        && !facts.is_pod_netns(e.netns)
+    {
+        // kube-proxy rejects a Service without endpoints; elsewhere a router or a firewall of this node refuses.
+        return match dialled {
+            Dialled::Service => made(SynClass::NoDestination, None, None, &[Some(e.id)]),
+            Dialled::Address => made(SynClass::Undelivered, target, None, &[Some(e.id)]),
+        };
+    }
+    // Nothing speaks against the last choice. Where something was lost, an event that does may be missing.
+    if own.is_none() && facts.loses_between(from_ns, to_ns) {
+        return made(SynClass::Unknown, None, None, &[]);
+    }
+    match target {
+        Some(_) => made(SynClass::Pod, target, None, &[choice_id]),
+        None => made(SynClass::Unknown, None, None, &[]),
+    }
+}
+
+/// Whether the packet had reached the pod's own stack when it was dropped.
+fn received(event: &FlowEvent, reason: Option<&str>, q: &Question<'_>, facts: &Facts) -> bool {
+    let in_other_pod = facts.is_pod_netns(event.netns) && !same_netns(event.netns, q.netns);
+    in_other_pod || reason.is_some_and(is_receivers)
+}

@@ -1,0 +1,139 @@
+//! The SYNs of one connect: when, whereto, whether answered.
+//!
+//! In: a draft, its outcome, the events about its tuple. Out: [`Placed`] SYNs by time, one class each.
+
+use super::super::facts::Facts;
+use super::super::report::attempt::{Answer, Outcome, SynClass};
+use super::draft::Draft;
+use super::flow::Flows;
+use super::outcome::Ended;
+use super::place::{Dialled, Place, Question, place};
+use crate::record::kernel::{Flow, Netns};
+
+/// One SYN of one connect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placed {
+    /// When, ns.
+    pub time_ns: u64,
+    /// Whereto.
+    pub place: Place,
+    /// Whether it was answered.
+    pub answer: Answer,
+}
+
+/// A connect, for its SYNs.
+pub struct Sender<'a> {
+    /// Its events.
+    pub draft: &'a Draft,
+    /// Its tuple.
+    pub flow: &'a Flow,
+    /// Its namespace.
+    pub netns: Netns,
+    /// What it dials.
+    pub dialled: Dialled,
+    /// What came of it.
+    pub ended: &'a Ended,
+    /// Until when events about its tuple are its own, ns.
+    pub until_ns: u64,
+}
+
+/// Lists the SYNs of a connect.
+pub fn syns(sender: &Sender<'_>, flows: &Flows, facts: &Facts) -> Vec<Placed> {
+    let mut tries: Vec<(u64, Option<i32>, Option<u64>)> = Vec::new();
+    let never_left = matches!(sender.ended.outcome, Outcome::NeverSent { .. });
+    if sender.draft.first_syn_known() && !never_left {
+        let (begun, _) = sender.draft.begun();
+        let said_by = sender.draft.connect.as_ref().map(|e| e.id).or(sender.ended.evidence);
+        tries.push((begun, None, said_by));
+    }
+    for e in &sender.draft.retransmits {
+        tries.push((e.time_ns, e.what.errno, Some(e.id)));
+    }
+    // Only what was sent ends the interval of the SYN before it: a try that never left meets no balancer.
+    let sent: Vec<u64> = tries.iter().filter(|t| t.1.is_none()).map(|t| t.0).collect();
+    let mut placed: Vec<Placed> = tries
+        .into_iter()
+        .map(|(time_ns, errno, said_by)| {
+            let mut place = match errno {
+                Some(errno) => not_sent(errno),
+                None => {
+                    let (from_ns, to_ns) = interval(&sent, time_ns, sender.until_ns);
+                    let (flow, netns, dialled) = (sender.flow, sender.netns, sender.dialled);
+                    place(&Question { flow, netns, from_ns, to_ns, dialled }, flows, facts)
+                }
+            };
+            place.evidence.extend(said_by);
+            place.evidence.sort_unstable();
+            place.evidence.dedup();
+            let answer = if place.icmp { Answer::Icmp } else { Answer::Nothing };
+            Placed { time_ns, place, answer }
+        })
+        .collect();
+    answer_last(&mut placed, sender.ended);
+    let chosen = |e: &super::flow::FlowEvent| e.choice().map(|_| e.id);
+    let end = sender.until_ns;
+    let own_choices: Vec<u64> =
+        flows.between(sender.flow, sender.draft.begun().0, end).filter_map(chosen).collect();
+    if facts.is_blind_to("syn_dropped") || facts.is_blind_to("no_destination") {
+        placed.iter_mut().for_each(|syn| forget_silent(syn, &own_choices));
+    }
+    placed
+}
+
+/// `tcp_retransmit_skb` fires after the segment was handed down; on a path without a queue the balancer has already
+/// seen it by then. SYNs are at least a fifth of a second apart, so this much reaches no earlier one.
+const FIRED_LATE_NS: u64 = 50_000_000;
+
+/// The stretch of time whose events belong to the SYN sent at `time_ns`.
+fn interval(sent: &[u64], time_ns: u64, until_ns: u64) -> (u64, u64) {
+    let start = |time: u64| match sent.iter().copied().filter(|t| *t < time).max() {
+        Some(previous) => time.saturating_sub(FIRED_LATE_NS).max(previous.saturating_add(1)),
+        None => time,
+    };
+    let next = sent.iter().copied().filter(|t| *t > time_ns).min();
+    let from_ns = start(time_ns);
+    (from_ns, next.map_or(until_ns, start).max(from_ns))
+}
+
+/// Without the hooks that tell drops, silence says nothing of where a SYN without a choice of its own went.
+fn forget_silent(syn: &mut Placed, own_choices: &[u64]) {
+    let chosen = syn.place.evidence.iter().any(|id| own_choices.contains(id));
+    if syn.place.class == SynClass::Pod && syn.answer == Answer::Nothing && !chosen {
+        syn.place.class = SynClass::Unknown;
+        syn.place.address = None;
+    }
+}
+
+fn not_sent(errno: i32) -> Place {
+    let reason = Some(format!("errno {errno}"));
+    let (class, address) = (SynClass::NotSent, None);
+    Place { class, address, reason, icmp: false, evidence: Vec::new() }
+}
+
+/// The kernel's answer belongs to the last SYN that was sent before it; the earlier ones stay unanswered.
+fn answer_last(placed: &mut [Placed], ended: &Ended) {
+    let answer = match ended.outcome {
+        Outcome::Established | Outcome::ResetAfterwards { .. } => Answer::SynAck,
+        Outcome::RefusedByRst | Outcome::ResetBeforeEstablished => Answer::Rst,
+        Outcome::RefusedByIcmp => Answer::Icmp,
+        Outcome::Refused | Outcome::Unreachable { .. } | Outcome::InProgress | Outcome::Unknown => {
+            Answer::Unknown
+        }
+        Outcome::TimedOut
+        | Outcome::Abandoned { .. }
+        | Outcome::Failed { .. }
+        | Outcome::NeverSent { .. } => Answer::Nothing,
+    };
+    let decided = ended.decided_ns.unwrap_or(u64::MAX);
+    let sent = |syn: &Placed| syn.place.class != SynClass::NotSent && syn.time_ns <= decided;
+    let arrived = |syn: &Placed| matches!(syn.place.class, SynClass::Pod | SynClass::Unknown);
+    // A pod's answer can come late: where the last SYN was dropped, an earlier one must have arrived.
+    let by_pod = matches!(answer, Answer::SynAck | Answer::Rst);
+    let last = placed.iter().rposition(|syn| sent(syn) && (!by_pod || arrived(syn)));
+    let last = last.or_else(|| placed.iter().rposition(sent));
+    let Some(syn) = last.and_then(|at| placed.get_mut(at)) else { return };
+    match (answer, syn.answer) {
+        (Answer::Nothing, _) | (Answer::Unknown, Answer::Icmp) => {}
+        _ => syn.answer = answer,
+    }
+}

@@ -1,0 +1,154 @@
+//! What a recording says of itself and of the node: its range, losses, watches, hooks, data path, phases.
+//!
+//! In: every record, in any order. Out: [`Facts`].
+
+use super::stamped::Stamped;
+use crate::record::cluster::{WatchChange, WatchState};
+use crate::record::kernel::Netns;
+use crate::record::meta::{DataPathFound, Header, Hook, Hooks, Loss, Phase};
+use crate::record::{Body, Record};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+/// The recording's statements about itself.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The earliest header.
+    pub header: Option<Stamped<Header>>,
+    /// Earliest and latest time, ns.
+    pub range: Option<(u64, u64)>,
+    /// Number of records.
+    pub records: u64,
+    /// Clock readings.
+    pub clocks: Vec<(u64, i64)>,
+    /// Losses, by time.
+    pub losses: Vec<Stamped<Loss>>,
+    /// Watch states, by time.
+    pub watches: Vec<Stamped<WatchState>>,
+    /// Statements about hooks, by time.
+    pub hooks: Vec<Stamped<Hooks>>,
+    /// Data paths found, by time.
+    pub data_paths: Vec<Stamped<DataPathFound>>,
+    /// Phases, by time.
+    pub phases: Vec<Stamped<Phase>>,
+    /// Network namespaces of pods (not the node's own).
+    pod_netns: Vec<Netns>,
+    /// kubelet's processes (F25).
+    pub kubelets: BTreeSet<u32>,
+    /// Virtual services that IPVS had at any time.
+    pub virtual_services: BTreeSet<SocketAddr>,
+}
+
+impl Facts {
+    /// Takes a record in.
+    pub fn take(&mut self, record: &Record) {
+        self.records += 1;
+        let time = record.time_ns;
+        self.range = Some(self.range.map_or((time, time), |(a, b)| (a.min(time), b.max(time))));
+        match &record.body {
+            Body::Header(header) => {
+                super::stamped::keep_first(&mut self.header, record, header);
+            }
+            Body::Clock(clock) => self.clocks.push((time, clock.unix_ns)),
+            Body::Loss(loss) => self.losses.push(Stamped::of(record, loss)),
+            Body::Watch(watch) => self.watches.push(Stamped::of(record, watch)),
+            Body::Hooks(hooks) => self.hooks.push(Stamped::of(record, hooks)),
+            Body::DataPath(path) => self.data_paths.push(Stamped::of(record, path)),
+            Body::Phase(phase) => self.phases.push(Stamped::of(record, phase)),
+            Body::PodNetns(found) if !found.uid.is_empty() => self.pod_netns.push(found.netns),
+            Body::KubeletProcess(process) => {
+                self.kubelets.insert(process.pid);
+            }
+            Body::IpvsTable(table) => {
+                self.virtual_services.extend(table.services.iter().map(|s| s.address));
+            }
+            Body::IpvsDestination(change) => self.virtual_services.extend(change.service),
+            _ => {}
+        }
+    }
+
+    /// Sorts. To be called once, before any question.
+    pub fn finish(&mut self) {
+        self.losses.sort_by_key(Stamped::order);
+        self.watches.sort_by_key(Stamped::order);
+        self.hooks.sort_by_key(Stamped::order);
+        self.data_paths.sort_by_key(Stamped::order);
+        self.phases.sort_by_key(Stamped::order);
+        self.pod_netns.sort_unstable();
+        self.pod_netns.dedup();
+    }
+
+    /// Latest time of the recording, ns.
+    pub fn end_ns(&self) -> u64 {
+        self.range.map_or(0, |(_, to)| to)
+    }
+
+    /// When probes and watches were in sync, ns.
+    pub fn watching_ns(&self) -> Option<u64> {
+        self.phases.iter().find(|p| p.what == Phase::Watching).map(|p| p.time_ns)
+    }
+
+    /// Whether a namespace is a pod's own.
+    pub fn is_pod_netns(&self, netns: Netns) -> bool {
+        netns.inum != 0 && self.pod_netns.iter().any(|pod| same_netns(*pod, netns))
+    }
+
+    /// Whether a loss of any stage overlaps `[from, to]`.
+    pub fn loses_between(&self, from_ns: u64, to_ns: u64) -> bool {
+        self.losses.iter().any(|loss| loss.what.since_ns <= to_ns && loss.time_ns >= from_ns)
+    }
+
+    /// The last statement about each fact's hook.
+    pub fn hook_of_each_fact(&self) -> BTreeMap<&str, &Hook> {
+        let all = self.hooks.iter().flat_map(|hooks| &hooks.what.facts);
+        all.map(|(fact, hook)| (fact.as_str(), hook)).collect()
+    }
+
+    /// Whether it is known that nothing serves a fact.
+    pub fn is_blind_to(&self, fact: &str) -> bool {
+        self.hook_of_each_fact().get(fact).is_some_and(|hook| hook.attached.is_none())
+    }
+
+    /// Intervals in which a watch was not current: resource, scope, since, until, reason.
+    pub fn watch_gaps(&self) -> Vec<Gap<'_>> {
+        let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut gaps: Vec<Gap<'_>> = Vec::new();
+        for watch in &self.watches {
+            let key = (watch.what.resource.as_str(), watch.what.scope.as_str());
+            match watch.what.change {
+                WatchChange::Cut => {
+                    if let std::collections::btree_map::Entry::Vacant(slot) = open.entry(key) {
+                        slot.insert(gaps.len());
+                        let from_ns = watch.what.since_ns.min(watch.time_ns);
+                        let reason = watch.what.reason.as_deref();
+                        gaps.push(Gap { from_ns, to_ns: None, watch: key, reason });
+                    }
+                }
+                WatchChange::Synced => {
+                    if let Some(gap) = open.remove(&key).and_then(|at| gaps.get_mut(at)) {
+                        gap.to_ns = Some(watch.time_ns);
+                    }
+                }
+            }
+        }
+        gaps
+    }
+}
+
+/// A watch that was not current.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gap<'a> {
+    /// Last sign of life, ns.
+    pub from_ns: u64,
+    /// In sync again, ns.
+    pub to_ns: Option<u64>,
+    /// Resource and scope.
+    pub watch: (&'a str, &'a str),
+    /// The error's text.
+    pub reason: Option<&'a str>,
+}
+
+/// Whether two views mean one namespace: by cookie where both have one, else by inode (F20).
+pub fn same_netns(a: Netns, b: Netns) -> bool {
+    if a.cookie != 0 && b.cookie != 0 { a.cookie == b.cookie } else { a.inum == b.inum }
+}
