@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod command;
 pub mod error;
 pub mod live;
+pub mod present;
 pub mod record;
 pub mod recording;
 pub mod tables;

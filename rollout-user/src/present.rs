@@ -1,0 +1,11 @@
+//! What users see: one [`Report`](crate::analyse::report::Report) as text or JSON, one event as a line.
+//!
+//! In: values. Out: strings. Decides nothing about meaning; escapes everything that users supplied (invariant 7).
+
+pub mod errno;
+pub mod escape;
+pub mod event_line;
+pub mod json;
+pub mod paint;
+pub mod text;
+pub mod time;

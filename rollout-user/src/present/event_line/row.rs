@@ -1,0 +1,289 @@
+//! The table forms: the same columns at the same places in every line.
+//!
+//! In: an event line. Out: a row of 80 columns, or a wide one.
+
+use super::{EventLine, Standing};
+use crate::analyse::report::Moment;
+use crate::attribute::tag::{Certainty, HostClient, PodState, StateAt, Tag};
+use crate::live::select::flow_of;
+use crate::present::errno;
+use crate::present::escape::plain;
+use crate::present::paint::Paint;
+use crate::present::time;
+use crate::record::Body;
+use crate::record::kernel::{DestinationChange, Flow};
+use std::net::SocketAddr;
+
+const TIME: usize = 12;
+const KIND: usize = 8;
+const NARROW: usize = 17;
+const WIDE: usize = 44;
+
+/// Names of the columns.
+pub fn table_head() -> String {
+    let (client, towards) = (fit("CLIENT", NARROW), fit("TO", NARROW));
+    format!("{} {} {client} {towards} WHAT", fit("TIME", TIME + 1), fit("EVENT", KIND))
+}
+
+/// Names of the wide row's columns.
+pub fn wide_head() -> String {
+    format!(
+        "{} {} {} {} {} WHAT",
+        fit("TIME", 25),
+        fit("EVENT", KIND),
+        fit("CLIENT", WIDE),
+        fit("SERVICE", WIDE),
+        fit("BACKEND", WIDE)
+    )
+}
+
+/// Renders a row of at most 80 columns: time of day, event, client, where it is going, what about it. `*` after the
+/// time marks a correction.
+pub fn table(line: &EventLine<'_>, paint: Paint) -> String {
+    let moment = moment(line);
+    let clock = time::rfc3339(&moment)
+        .and_then(|text| text.get(11..23).map(str::to_owned))
+        .unwrap_or_else(|| time::absolute(&moment));
+    let mark = if line.standing == Standing::Correction { "*" } else { " " };
+    let (client, towards) = (fit(&client(line, false), NARROW), fit(&towards(line), NARROW));
+    let (kind, tone) = kind(&line.record.body);
+    let kind = painted(paint, tone, &fit(kind, KIND));
+    let used = TIME + 1 + 1 + KIND + 1 + NARROW + 1 + NARROW + 1;
+    let what = plain(&what(line), 80 - used);
+    format!("{}{mark} {kind} {client} {towards} {what}", fit(&clock, TIME)).trim_end().to_owned()
+}
+
+/// Renders a wide row: full time, addresses beside names, states, certainty, details.
+pub fn wide(line: &EventLine<'_>, paint: Paint) -> String {
+    let mark = if line.standing == Standing::Correction { "*" } else { " " };
+    let clock = fit(&time::absolute(&moment(line)), 24);
+    let (kind, tone) = kind(&line.record.body);
+    let kind = painted(paint, tone, &fit(kind, KIND));
+    let client = fit(&client(line, true), WIDE);
+    let service = fit(&service(line), WIDE);
+    let backend = fit(&backend(line, true), WIDE);
+    let what = plain(&what(line), 120);
+    format!("{clock}{mark} {kind} {client} {service} {backend} {what}").trim_end().to_owned()
+}
+
+fn moment(line: &EventLine<'_>) -> Moment {
+    Moment { time_ns: line.record.time_ns, unix_ns: line.unix_ns, offset_ns: None }
+}
+
+/// Exactly `width` columns: cut with `…`, or filled.
+fn fit(text: &str, width: usize) -> String {
+    let cut = plain(text, width);
+    let missing = width.saturating_sub(cut.chars().count());
+    format!("{cut}{}", " ".repeat(missing))
+}
+
+#[derive(Clone, Copy)]
+enum Tone {
+    Calm,
+    Good,
+    Bad,
+    Slow,
+}
+
+fn painted(paint: Paint, tone: Tone, text: &str) -> String {
+    match tone {
+        Tone::Calm => text.to_owned(),
+        Tone::Good => paint.green(text),
+        Tone::Bad => paint.red(text),
+        Tone::Slow => paint.yellow(text),
+    }
+}
+
+/// A word of at most eight letters for each kind of event.
+fn kind(body: &Body) -> (&'static str, Tone) {
+    match body {
+        Body::Connect(_) => ("connect", Tone::Calm),
+        Body::ConnectReturned(_) => ("returned", Tone::Bad),
+        Body::Established(_) => ("open", Tone::Good),
+        Body::ConnectFailed(_) => ("failed", Tone::Bad),
+        Body::Closed(e) if e.errno.is_some() => ("broken", Tone::Bad),
+        Body::Closed(_) => ("closed", Tone::Calm),
+        Body::SynRetransmit(_) => ("resend", Tone::Slow),
+        Body::SynDropped(_) => ("dropped", Tone::Bad),
+        Body::ResetSent(_) => ("RST sent", Tone::Bad),
+        Body::ResetReceived(_) => ("RST got", Tone::Bad),
+        Body::ListenerOpened(_) => ("listen", Tone::Calm),
+        Body::ListenerClosed(_) => ("unlisten", Tone::Slow),
+        Body::BackendChosen(_) => ("chosen", Tone::Calm),
+        Body::NoDestination(_) => ("no dest", Tone::Bad),
+        Body::IcmpSent(_) => ("ICMP", Tone::Bad),
+        Body::IpvsDestination(_) => ("ipvs", Tone::Slow),
+        Body::IpvsServiceGone(_) => ("ipvs", Tone::Slow),
+        Body::Signal(_) => ("signal", Tone::Slow),
+        Body::Exit(_) => ("exit", Tone::Slow),
+        _ => ("note", Tone::Calm),
+    }
+}
+
+fn client(line: &EventLine<'_>, with_address: bool) -> String {
+    let flow = flow_of(&line.record.body);
+    let address = flow.and_then(source);
+    let name = line.tags.client.as_ref().and_then(who);
+    match (name, address) {
+        (Some(name), Some(address)) if with_address => format!("{name} {address}"),
+        (Some(name), _) => name,
+        (None, Some(address)) => address,
+        (None, None) => "-".to_owned(),
+    }
+}
+
+fn source(flow: &Flow) -> Option<String> {
+    Some(match (flow.source?, flow.source_port) {
+        (address, Some(port)) => SocketAddr::new(address, port).to_string(),
+        (address, None) => address.to_string(),
+    })
+}
+
+/// Who it is, in one word; `None`: not known.
+fn who(tag: &Tag) -> Option<String> {
+    let name = match (&tag.pod, tag.host) {
+        (Some(pod), _) if pod.name.is_empty() => tail(&pod.uid),
+        (Some(pod), _) => tail(&pod.name),
+        (None, Some(HostClient::Kubelet)) => "kubelet".to_owned(),
+        (None, Some(HostClient::Host)) => "the node".to_owned(),
+        (None, None) if tag.certainty == Certainty::Ambiguous => {
+            format!("1 of {} pods", tag.candidates.len())
+        }
+        (None, None) => return None,
+    };
+    Some(name)
+}
+
+/// Names keep their end, which tells pods of one workload apart.
+fn tail(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= NARROW {
+        return name.to_owned();
+    }
+    let end: String = name.chars().skip(length - (NARROW - 1)).collect();
+    format!("…{end}")
+}
+
+/// The most telling destination: the chosen pod, else the Service, else the address.
+fn towards(line: &EventLine<'_>) -> String {
+    let chosen = backend(line, false);
+    if chosen != "-" {
+        return chosen;
+    }
+    service(line)
+}
+
+fn service(line: &EventLine<'_>) -> String {
+    let named = line.tags.service.as_ref().filter(|service| !service.name.is_empty());
+    match (named, &line.record.body) {
+        (Some(service), _) => format!("{}/{}", service.namespace, service.name),
+        (None, Body::IpvsDestination(e)) => {
+            e.service.map_or_else(|| "-".to_owned(), |address| address.to_string())
+        }
+        (None, Body::IpvsServiceGone(e)) => {
+            e.service.map_or_else(|| "all".to_owned(), |address| address.to_string())
+        }
+        (None, Body::ListenerOpened(e) | Body::ListenerClosed(e)) => e.address.to_string(),
+        (None, body) => {
+            flow_of(body).map_or_else(|| "-".to_owned(), |flow| flow.destination.to_string())
+        }
+    }
+}
+
+fn backend(line: &EventLine<'_>, with_address: bool) -> String {
+    let Some(last) = line.tags.backends.last() else {
+        return match &line.record.body {
+            Body::IpvsDestination(e) => e.destination.to_string(),
+            Body::BackendChosen(e) => e.backend.to_string(),
+            _ => "-".to_owned(),
+        };
+    };
+    match (who(&last.tag), with_address) {
+        (Some(name), false) => name,
+        (Some(name), true) => format!("{name} {} {}", last.address, certainty(&last.tag)),
+        (None, _) => last.address.to_string(),
+    }
+}
+
+fn certainty(tag: &Tag) -> &'static str {
+    match tag.certainty {
+        Certainty::Known => "",
+        Certainty::Changing => "changing",
+        Certainty::Ambiguous => "ambiguous",
+        Certainty::Stale => "stale",
+        Certainty::Unknown => "unknown",
+    }
+}
+
+/// What there is to say: the backend's state first, then the event's own.
+fn what(line: &EventLine<'_>) -> String {
+    let state = line.tags.backends.last().and_then(|backend| backend.tag.state).map(state);
+    let own = detail(&line.record.body);
+    match (state, own.is_empty()) {
+        (Some(state), true) => state,
+        (Some(state), false) => format!("{own} {state}"),
+        (None, _) => own,
+    }
+}
+
+fn state(state: StateAt) -> String {
+    let word = |state| match state {
+        PodState::Starting => "starting",
+        PodState::Ready => "ready",
+        PodState::NotReady => "not-ready",
+        PodState::Terminating => "terminating",
+        PodState::Finished => "finished",
+        PodState::Gone => "gone",
+    };
+    match state {
+        StateAt::Is(is) => word(is).to_owned(),
+        StateAt::Changing { from, to } => format!("{}→{}", word(from), word(to)),
+    }
+}
+
+fn detail(body: &Body) -> String {
+    match body {
+        Body::Connect(e) => e.comm.clone(),
+        Body::ConnectReturned(e) => errno::name(e.errno),
+        Body::Established(e) => time::duration(e.latency_ns),
+        Body::ConnectFailed(e) => {
+            let error = e.errno.map_or_else(|| "gave up".to_owned(), errno::name);
+            format!("{error} {}", time::duration(e.latency_ns))
+        }
+        Body::Closed(e) => e.errno.map(errno::name).unwrap_or_default(),
+        Body::SynRetransmit(e) => {
+            e.errno.map_or_else(String::new, |errno| format!("not sent: {}", errno::name(errno)))
+        }
+        Body::SynDropped(e) => e.reason.clone().or_else(|| e.location.clone()).unwrap_or_default(),
+        Body::ResetSent(e) => match e.has_socket {
+            true => e.state.clone().unwrap_or_default(),
+            false => "closed port".to_owned(),
+        },
+        Body::ResetReceived(e) => e.state.clone(),
+        Body::BackendChosen(e) => {
+            e.weight.map_or_else(String::new, |weight| format!("weight {weight}"))
+        }
+        Body::IcmpSent(e) => format!("type {} code {}", e.icmp_type, e.code),
+        Body::IpvsDestination(e) => {
+            let change = match e.change {
+                DestinationChange::Add => "add",
+                DestinationChange::Edit => "edit",
+                DestinationChange::Delete => "delete",
+            };
+            let weight = e.weight.map_or_else(String::new, |weight| format!(" weight {weight}"));
+            let result = match e.result {
+                0 => String::new(),
+                code => format!(" {}", errno::name(code.saturating_neg())),
+            };
+            format!("{change}{weight}{result}")
+        }
+        Body::IpvsServiceGone(_) => "service deleted".to_owned(),
+        Body::Signal(e) => format!("{} to {}", e.signal, e.comm),
+        Body::Exit(e) => match (e.status, e.signal) {
+            (_, Some(signal)) => format!("by signal {signal}"),
+            (Some(status), None) => format!("status {status}"),
+            (None, None) => String::new(),
+        },
+        _ => String::new(),
+    }
+}

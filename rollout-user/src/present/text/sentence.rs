@@ -1,0 +1,103 @@
+//! Line 1: the verdict in one sentence.
+//!
+//! In: the verdict and its groups. Out: how many of how many attempts failed or were slowed, over which window, sent to
+//! which pod in which state.
+
+use super::page::Page;
+use super::words::{number, place};
+use crate::analyse::report::Report;
+use crate::analyse::report::verdict::{Doubt, Finding, Group};
+use crate::present::time;
+use std::collections::BTreeMap;
+
+/// Writes the first line.
+pub fn write(page: &mut Page, report: &Report) {
+    let sentence = sentence(report);
+    let painted = match report.verdict.result {
+        Finding::Clean => page.paint.green(&sentence),
+        Finding::Failures => page.paint.red(&sentence),
+        Finding::Inconclusive => page.paint.yellow(&sentence),
+    };
+    page.line(painted);
+}
+
+/// The sentence, plain.
+pub fn sentence(report: &Report) -> String {
+    let verdict = &report.verdict;
+    match verdict.result {
+        Finding::Failures => failures(report),
+        Finding::Clean => {
+            let old = report.update.as_ref().map_or(0, |update| update.replicas);
+            let pods = number(u64::try_from(old).unwrap_or(0), "pod");
+            let all = number(verdict.attempts, "attempt");
+            let so_far = match verdict.in_progress {
+                0 => String::new(),
+                n => format!(", {n} of them still in progress at the end"),
+            };
+            format!("No failure: {all} during the update of {pods}, none failed or slowed{so_far}.")
+        }
+        Finding::Inconclusive => {
+            let all = number(verdict.attempts, "attempt");
+            let first = verdict.doubts.iter().find(|doubt| **doubt != Doubt::NoTraffic);
+            let reason = first.or(verdict.doubts.first()).map(super::limits::doubt);
+            let more = match verdict.doubts.len() {
+                0 | 1 => String::new(),
+                n => format!(" (and {})", number(n as u64 - 1, "more reason")),
+            };
+            let reason = reason.unwrap_or_default();
+            format!("Inconclusive: {all} and no failure seen, but {reason}{more}.")
+        }
+    }
+}
+
+fn failures(report: &Report) -> String {
+    let verdict = &report.verdict;
+    let mut what = Vec::new();
+    if verdict.failed > 0 {
+        let reset = match verdict.reset_afterwards {
+            0 => String::new(),
+            n if n == verdict.failed => ", reset after they were established,".to_owned(),
+            n => format!(" ({n} reset after they were established)"),
+        };
+        what.push(format!("failed{reset}"));
+    }
+    if verdict.slowed > 0 {
+        let were = if verdict.slowed == 1 { "was" } else { "were" };
+        what.push(match verdict.failed {
+            0 => format!("{were} slowed"),
+            _ => format!("{} {were} slowed", verdict.slowed),
+        });
+    }
+    let counted = if verdict.failed > 0 { verdict.failed } else { verdict.slowed };
+    let all = number(verdict.attempts, "attempt");
+    let window = match (&verdict.from, &verdict.to) {
+        (Some(from), Some(to)) if from.time_ns < to.time_ns => {
+            format!(" over {}", time::duration(to.time_ns - from.time_ns))
+        }
+        _ => String::new(),
+    };
+    format!("{counted} of {all} {}{window}, {}.", what.join(" and "), whereto(report))
+}
+
+/// The place with most of them, and how many are elsewhere.
+fn whereto(report: &Report) -> String {
+    let mut places: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+    for group in report.failures.iter().chain(&report.slowed) {
+        let entry = places.entry(place(group)).or_default();
+        entry.0 += group.count;
+        entry.1 = has_target(group);
+    }
+    let most = places.iter().max_by(|a, b| a.1.0.cmp(&b.1.0).then_with(|| b.0.cmp(a.0)));
+    let Some((place, (count, sent))) = most else { return "place not known".to_owned() };
+    let to = if *sent { "sent to " } else { "" };
+    match places.len() {
+        1 => format!("{to}{place}"),
+        2 => format!("most ({count}) {to}{place}, the rest to 1 other place"),
+        n => format!("most ({count}) {to}{place}, the rest to {} other places", n - 1),
+    }
+}
+
+fn has_target(group: &Group) -> bool {
+    use crate::analyse::report::attempt::SynClass;
+    group.class == Some(SynClass::Pod)
+}
