@@ -183,6 +183,7 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Conntrack => "by conntrack's socket",
         Stage::Read => "in reading the recording",
         Stage::Table => "in reading a kernel table",
+        Stage::Watch => "by a watch",
     }
 }
 
