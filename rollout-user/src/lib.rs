@@ -6,6 +6,7 @@ pub mod attribute;
 pub mod cli;
 pub mod cluster;
 pub mod command;
+pub mod doctor;
 pub mod error;
 pub mod live;
 pub mod present;

@@ -8,8 +8,9 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Controllers of cgroup v1 by which kubelet makes a directory for each pod, in order of preference.
-const CONTROLLERS: [&str; 5] = ["memory", "pids", "cpu", "cpuset", "devices"];
+/// Controllers of cgroup v1 by which kubelet makes a directory for each pod, in the order in which `probe` prefers them:
+/// both sides must use the same.
+const CONTROLLERS: [&str; 2] = ["memory", "pids"];
 
 /// Which kind of hierarchy names pods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
