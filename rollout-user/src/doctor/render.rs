@@ -3,6 +3,8 @@
 //! In: the report. Out: a string whose lines hold no control characters, or a JSON value.
 
 use super::{Area, Check, DoctorReport, Status, Verdict};
+use crate::present::escape;
+use crate::present::paint::Paint;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -55,13 +57,13 @@ fn title(area: Area) -> &'static str {
 }
 
 fn line(out: &mut String, check: &Check, width: usize, color: bool) {
-    let (word, code) = match check.status {
-        Status::Ok => ("ok  ", "32"),
-        Status::Warn => ("warn", "33"),
-        Status::Fail => ("FAIL", "31"),
-        Status::Unknown => ("?   ", "2"),
+    let paint = Paint { on: color };
+    let word = match check.status {
+        Status::Ok => paint.green("ok  "),
+        Status::Warn => paint.yellow("warn"),
+        Status::Fail => paint.red("FAIL"),
+        Status::Unknown => paint.dim("?   "),
     };
-    let word = if color { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() };
     let (name, detail) = (plain(&check.name), plain(&check.detail));
     let _ = writeln!(out, "  {word}  {name:<width$}  {detail}");
     for (at, remedy) in check.remedy.iter().flat_map(|remedy| remedy.lines()).enumerate() {
@@ -72,10 +74,7 @@ fn line(out: &mut String, check: &Check, width: usize, color: bool) {
 
 /// Errors and names come from elsewhere: what a terminal would obey is shown instead.
 fn plain(text: &str) -> String {
-    let is_plain = |c: char| matches!(c, ' '..='~') || c.is_alphanumeric();
-    text.chars()
-        .map(|c| if is_plain(c) { c.to_string() } else { c.escape_unicode().to_string() })
-        .collect()
+    escape::plain(text, usize::MAX)
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a container without a namespace of its own is looked at again.
@@ -43,14 +44,31 @@ pub struct Followers {
     _namespaces: Worker,
 }
 
-/// Starts following. When it returns, every cgroup that exists has been pushed; namespaces and listeners follow.
+/// Path of the cgroup in which kubelet lives alone: made anew, with another id, each time kubelet starts.
+type KubeletPath = Arc<Mutex<Option<String>>>;
+
+/// Starts following. When it returns, kubelet and every cgroup that exists have been pushed; namespaces and listeners
+/// follow.
 pub fn follow(places: Places, inlet: Inlet) -> Result<Followers> {
     let host = Namespace::open(&places.proc.join("1/ns/net"))
         .or_else(|_| Namespace::current())
         .context("cannot identify the node's network namespace")?;
     let (sender, containers) = channel();
+    let kubelet_path = KubeletPath::default();
+    let mut kubelet = Kubelet {
+        places: places.clone(),
+        inlet: inlet.clone(),
+        processes: Vec::new(),
+        is_placed: false,
+        path: kubelet_path.clone(),
+    };
+    // Before any cgroup is told of, so that kubelet's is never called the host's first.
+    kubelet.find();
     let cgroups = inlet.clone();
-    let cgroups = watch::follow(&places.hierarchy.root, move |cgroup| {
+    let cgroups = watch::follow(&places.hierarchy.root, move |mut cgroup| {
+        if is_at(&kubelet_path, &cgroup.path) {
+            cgroup.owner = CgroupOwner::Kubelet;
+        }
         let is_container = matches!(cgroup.owner, CgroupOwner::Pod { container: Some(_), .. });
         cgroups.push_now(Body::Cgroup(cgroup.clone()));
         if is_container {
@@ -64,8 +82,7 @@ pub fn follow(places: Places, inlet: Inlet) -> Result<Followers> {
         host_inum: host.inum(),
         pushed: BTreeSet::new(),
         settled: BTreeSet::new(),
-        kubelets: Vec::new(),
-        kubelet_cgroup: None,
+        kubelet,
     };
     let namespaces = Worker::start("rollout-pods", move |stop| {
         rest.push_namespace(&host, String::new());
@@ -82,17 +99,16 @@ struct Namespaces {
     pushed: BTreeSet<(Netns, String)>,
     /// Containers whose namespace is known: pod UID and container id.
     settled: BTreeSet<(String, String)>,
-    kubelets: Vec<KubeletProcess>,
-    kubelet_cgroup: Option<u64>,
+    kubelet: Kubelet,
 }
 
 impl Namespaces {
     fn run(&mut self, stop: &Stop, containers: &Receiver<Cgroup>) {
         let mut waiting: Vec<(Cgroup, Instant)> = Vec::new();
-        let mut kubelet_due = Instant::now();
+        let mut kubelet_due = Instant::now() + KUBELET;
         while !stop.is_set() {
             if Instant::now() >= kubelet_due {
-                self.find_kubelet();
+                self.kubelet.find();
                 kubelet_due = Instant::now() + KUBELET;
             }
             let wait = if waiting.is_empty() { super::worker::TICK } else { AGAIN };
@@ -144,36 +160,48 @@ impl Namespaces {
             }
         });
     }
+}
 
-    /// Looks again only when the known ones are gone: kubelet lives long.
-    fn find_kubelet(&mut self) {
+struct Kubelet {
+    places: Places,
+    inlet: Inlet,
+    processes: Vec<KubeletProcess>,
+    /// Its cgroup was looked for since it started.
+    is_placed: bool,
+    path: KubeletPath,
+}
+
+impl Kubelet {
+    /// Looks through `/proc` only when the known ones are gone: kubelet lives long.
+    fn find(&mut self) {
         let proc = &self.places.proc;
-        let alive = !self.kubelets.is_empty()
-            && self
-                .kubelets
-                .iter()
-                .all(|one| kubelet::kubelet(proc, one.pid).as_ref() == Some(one));
-        if alive && self.kubelet_cgroup.is_some() {
-            return;
-        }
-        if !alive {
+        let lives = |one: &KubeletProcess| kubelet::kubelet(proc, one.pid).as_ref() == Some(one);
+        if self.processes.is_empty() || !self.processes.iter().all(lives) {
             let found = kubelet::processes(proc);
-            for process in found.iter().filter(|process| !self.kubelets.contains(process)) {
+            for process in found.iter().filter(|process| !self.processes.contains(process)) {
                 self.inlet.push_now(Body::KubeletProcess(process.clone()));
             }
-            self.kubelets = found;
-            self.kubelet_cgroup = None;
+            self.processes = found;
+            self.is_placed = false;
         }
-        if self.kubelets.is_empty() {
-            return;
+        if !self.is_placed && !self.processes.is_empty() {
+            self.place();
         }
+    }
+
+    fn place(&mut self) {
         let root = &self.places.hierarchy.root;
         let Ok(scan) = scan::scan(root) else { return };
-        let own = kubelet::own_cgroup(proc, root, &scan, &self.kubelets);
-        // A cgroup that is shared stays shared: 0 is no id, and means "not to be looked for again".
-        self.kubelet_cgroup = Some(own.as_ref().map_or(0, |cgroup| cgroup.id));
+        let own = kubelet::own_cgroup(&self.places.proc, root, &scan, &self.processes);
+        self.is_placed = true;
+        *self.path.lock().unwrap_or_else(PoisonError::into_inner) =
+            own.as_ref().map(|cgroup| cgroup.path.clone());
         if let Some(cgroup) = own {
             self.inlet.push_now(Body::Cgroup(cgroup));
         }
     }
+}
+
+fn is_at(kubelet: &KubeletPath, path: &str) -> bool {
+    kubelet.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(path)
 }
