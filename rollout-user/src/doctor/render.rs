@@ -104,7 +104,7 @@ mod tests {
              \n\
              hooks\n  \
                warn  reset_sent  no hook\\u{1b}[2J\n        \
-                     → first\n          \
+                     → first\n            \
                          second\n\
              \n\
              cluster\n  \
