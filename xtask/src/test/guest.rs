@@ -2,7 +2,7 @@
 //! Comes in: the test binary `guest` as init, the kernels of the cache. Goes out: counts.
 //! The guest must print the line `guest: finished` after its results: a panic or a stop on the way is a failure.
 
-use super::{Counts, binary};
+use super::{Choice, Counts, binary};
 use crate::cache::Cache;
 use crate::setup::kernel::{KERNELS, Kernel};
 use crate::vm::archive::Archive;
@@ -39,13 +39,14 @@ const LIMIT: Duration = Duration::from_secs(900);
 ///
 /// # Errors
 /// When they do not build or set-up is incomplete.
-pub fn run() -> Result<Counts> {
+pub fn run(choice: &Choice) -> Result<Counts> {
     let cache = Cache::open()?;
     let program = fs::read(binary::build_static("guest")?)?;
     let mut sum = Counts::default();
-    for kernel in KERNELS {
+    let chosen = |kernel: &&Kernel| choice.kernel.as_deref().is_none_or(|key| key == kernel.key);
+    for kernel in KERNELS.iter().filter(chosen) {
         eprintln!("--- {}", kernel.key);
-        sum.add(run_on(&cache, kernel, &program).unwrap_or_else(|error| {
+        sum.add(run_on(&cache, kernel, &program, &choice.words).unwrap_or_else(|error| {
             eprintln!("error: {}: {error:#}", kernel.key);
             Counts { failed: 1, ..Counts::default() }
         }));
@@ -53,12 +54,15 @@ pub fn run() -> Result<Counts> {
     Ok(sum)
 }
 
-fn run_on(cache: &Cache, kernel: &Kernel, program: &[u8]) -> Result<Counts> {
+fn run_on(cache: &Cache, kernel: &Kernel, program: &[u8], tests: &[String]) -> Result<Counts> {
     let unpacked = kernel.unpacked(cache)?;
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("initramfs");
     fs::write(&archive, initramfs(&unpacked.modules, program)?)?;
-    let words = format!("rollout.release={}", unpacked.release);
+    let mut words = format!("rollout.release={}", unpacked.release);
+    if !tests.is_empty() {
+        words.push_str(&format!(" rollout.tests={}", tests.join(",")));
+    }
     let guest =
         boot::Guest { kernel: &unpacked.image, archive: &archive, words: &words, limit: LIMIT };
     judge(&boot::run(cache, &guest)?)
