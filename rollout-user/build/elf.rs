@@ -73,7 +73,8 @@ fn section(object: &[u8], headers: usize, index: usize) -> Result<Section, Strin
         .checked_mul(SECTION_HEADER)
         .and_then(|bytes| bytes.checked_add(headers))
         .ok_or_else(cut)?;
-    let header = object.get(start..).ok_or_else(cut)?;
+    let header =
+        start.checked_add(SECTION_HEADER).and_then(|end| object.get(start..end)).ok_or_else(cut)?;
     Ok(Section {
         name: u32_at(header, 0)? as usize,
         kind: u32_at(header, 4)?,

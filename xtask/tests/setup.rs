@@ -1,5 +1,7 @@
 //! `cargo xtask setup` as a user calls it. Comes in: an empty cache. Goes out: exit code and messages.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::{Command, Output};
 
 fn setup(arguments: &[&str], os_release: &str) -> (tempfile::TempDir, Output) {
