@@ -1,8 +1,15 @@
 //! The commands: each wires sources, timeline and output together. Out: an exit code.
 
+pub mod doctor;
 pub mod explain;
+#[cfg(feature = "probe")]
+pub mod trace;
+#[cfg(feature = "probe")]
+pub mod watch;
 
-use crate::cli::{Cli, Color, Command};
+use crate::cli::{Cli, ClusterArgs, Color, Command};
+use crate::cluster::Access;
+use crate::present::escape;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -14,9 +21,16 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let color = use_color(cli.color);
     match cli.command {
         Command::Explain(args) => explain::run(&args, color),
-        Command::Watch(_) | Command::Trace(_) | Command::Doctor(_) => {
-            anyhow::bail!("not built into this binary yet")
-        }
+        Command::Doctor(args) => doctor::run(&args, color),
+        #[cfg(feature = "probe")]
+        Command::Watch(args) => watch::run(&args, color),
+        #[cfg(feature = "probe")]
+        Command::Trace(args) => trace::run(&args, color),
+        #[cfg(not(feature = "probe"))]
+        Command::Watch(_) | Command::Trace(_) => Err(crate::error::hinted(
+            "this binary was built without kernel probes",
+            "build it with the default features; `explain` works in this one",
+        )),
     }
 }
 
@@ -30,4 +44,41 @@ fn use_color(choice: Color) -> bool {
                 && std::io::stdout().is_terminal()
         }
     }
+}
+
+fn access(args: &ClusterArgs) -> Access {
+    Access {
+        kubeconfig: args.kubeconfig.clone(),
+        context: args.context.clone(),
+        ..Access::default()
+    }
+}
+
+#[cfg(feature = "probe")]
+fn note(text: &str) {
+    eprintln!("note: {}", escape::plain(text, 1000));
+}
+
+#[cfg(feature = "probe")]
+fn probe_options(live: &crate::cli::LiveArgs) -> anyhow::Result<crate::probe::Options> {
+    let force = live.force_hooks.iter().map(|text| forced(text)).collect::<Result<_, _>>()?;
+    Ok(crate::probe::Options {
+        ring_bytes: u32::try_from(live.ring_size).unwrap_or(u32::MAX),
+        log: live.bpf_log,
+        force,
+        ..crate::probe::Options::default()
+    })
+}
+
+#[cfg(feature = "probe")]
+fn forced(text: &str) -> anyhow::Result<(String, crate::probe::Rung)> {
+    let parsed = text.split_once('=').and_then(|(fact, rung)| {
+        Some((fact.to_owned(), rung.parse().ok()?))
+    });
+    parsed.ok_or_else(|| {
+        crate::error::hinted(
+            format!("`{}` forces no hook", escape::name(text)),
+            "give a fact and a rung, such as `connect=kprobe`; `rollout doctor` names both",
+        )
+    })
 }

@@ -1,15 +1,52 @@
 //! `rollout explain`: a report from a recording. In: a file. Out: the report on standard output, and its exit code.
 
-use crate::cli::Explain;
-use crate::recording::read::Reader;
+use crate::analyse::Explainer;
+use crate::cli::{Explain, ReportArgs, ReportOutput};
+use crate::present::{json, text};
+use crate::record::meta::Target;
+use crate::recording::read::{Ending, Reader};
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Reads the recording and prints its report.
 ///
 /// # Errors
-/// When the file cannot be read as a recording.
-pub fn run(args: &Explain, _color: bool) -> anyhow::Result<ExitCode> {
-    let reader = Reader::open(&args.file)?;
-    println!("{} records", reader.count());
-    Ok(ExitCode::SUCCESS)
+/// When the file cannot be read as a recording, or output fails.
+pub fn run(args: &Explain, color: bool) -> anyhow::Result<ExitCode> {
+    let target = args.workload.as_ref().map(|workload| workload.in_namespace(&args.namespace));
+    report(&args.file, target, &args.report, color)
+}
+
+/// The report of a recording: what `explain` and the end of `watch` both print. `target` replaces the recorded one.
+///
+/// # Errors
+/// As [`run`].
+pub fn report(
+    file: &Path,
+    target: Option<Target>,
+    args: &ReportArgs,
+    color: bool,
+) -> anyhow::Result<ExitCode> {
+    // Two passes: first every observation becomes history, then kernel events stream past it (invariant 6).
+    let mut explanation = Explainer::new(target);
+    Reader::open(file)?.for_each(|record| explanation.observe(&record));
+    let mut explanation = explanation.observed();
+    let mut reader = Reader::open(file)?;
+    reader.by_ref().for_each(|record| explanation.event(&record));
+    let report = explanation.report();
+    let rendered = match args.output {
+        ReportOutput::Text => text::render(&report, text::Options { color, all: args.all }),
+        ReportOutput::Json => json::render(&report)?,
+    };
+    let mut out = std::io::stdout().lock();
+    out.write_all(rendered.as_bytes())?;
+    out.flush()?;
+    if let Ending::Damaged { frame, offset, why } = reader.ending() {
+        eprintln!(
+            "warning: `{}` is damaged in frame {frame} at byte {offset}: {why}; the report stands on what is before",
+            file.display()
+        );
+    }
+    Ok(ExitCode::from(report.verdict.exit_code))
 }

@@ -82,6 +82,20 @@ pub fn kind_of(body: &Body) -> &'static str {
     }
 }
 
+/// Whether a record is a kernel event, which `trace` prints.
+pub fn is_event(body: &Body) -> bool {
+    flow_of(body).is_some()
+        || matches!(
+            body,
+            Body::ListenerOpened(_)
+                | Body::ListenerClosed(_)
+                | Body::IpvsDestination(_)
+                | Body::IpvsServiceGone(_)
+                | Body::Signal(_)
+                | Body::Exit(_)
+        )
+}
+
 /// The flow that an event is about, if it is about one.
 pub fn flow_of(body: &Body) -> Option<&Flow> {
     match body {

@@ -1,0 +1,153 @@
+//! The live part of `watch`: reads the hub until the update is over, keeps the kernel's filter up to date, and decides
+//! when enough was seen.
+
+use super::status::Status;
+use crate::analyse::progress::{Progress, State};
+use crate::cli::Watch;
+use crate::cluster::TargetInfo;
+use crate::live::interrupt::Interrupt;
+use crate::live::session::Session;
+use crate::live::tally::Tally;
+use crate::record::cluster::{EndpointSlice, Observed, Service};
+use crate::record::meta::{Phase, Target};
+use crate::record::{Body, Record};
+use crate::timeline::monotonic_ns;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// How long the loop waits for a record before it looks at clocks and signals.
+const TICK: Duration = Duration::from_millis(100);
+/// How often the clocks are paired.
+const CALIBRATE: Duration = Duration::from_secs(1);
+/// After the last old pod is gone, late observations and events get this long beside the reorder window.
+const AFTERWARDS: Duration = Duration::from_secs(2);
+/// An attempt that is still open then may keep the run going this long.
+const OPEN_ATTEMPTS: Duration = Duration::from_secs(20);
+
+/// Follows the update; returns how it ended.
+pub fn until_complete(
+    session: &Session,
+    target: &TargetInfo,
+    args: &Watch,
+    interrupt: &Interrupt,
+    color: bool,
+) -> Phase {
+    let mut follower = Follower {
+        target: target.workload.target.clone(),
+        services: target.services.iter().map(|service| service.meta.name.clone()).collect(),
+        ports: ports_of(target),
+        progress: Progress::new(target.workload.target.clone()),
+        tally: Tally::new(target.addresses.iter().copied()),
+        complete_at: None,
+    };
+    let mut status = Status::new(color);
+    let begun = Instant::now();
+    let mut calibrated = Instant::now();
+    loop {
+        let mut changed = false;
+        let mut record = session.next(TICK);
+        while let Some(event) = record {
+            changed |= follower.observe(&event, session);
+            record = session.next(Duration::ZERO);
+        }
+        status.show(&follower.progress, follower.tally.counts(), changed);
+        if calibrated.elapsed() >= CALIBRATE {
+            session.calibrate();
+            calibrated = Instant::now();
+        }
+        let timed_out = args.timeout.filter(|timeout| begun.elapsed() >= *timeout);
+        let ended = if let Some(signal) = interrupt.requested() {
+            Some(Phase::CutShort { reason: signal.to_owned() })
+        } else if let Some(timeout) = timed_out {
+            Some(Phase::CutShort { reason: format!("--timeout of {} s", timeout.as_secs()) })
+        } else {
+            follower.is_over(args.live.reorder_window).then_some(Phase::Ended)
+        };
+        if let Some(ended) = ended {
+            status.end();
+            return ended;
+        }
+    }
+}
+
+/// Ports that the kernel must let pass: the Services', and those on which the pods are reached.
+pub fn ports_of(target: &TargetInfo) -> BTreeSet<u16> {
+    let services = target.addresses.iter().map(|address| address.port());
+    services.chain(target.pod_ports.iter().copied()).collect()
+}
+
+struct Follower {
+    target: Target,
+    services: BTreeSet<String>,
+    ports: BTreeSet<u16>,
+    progress: Progress,
+    tally: Tally,
+    complete_at: Option<Instant>,
+}
+
+impl Follower {
+    /// Takes one record; says whether the update's phase changed.
+    fn observe(&mut self, record: &Record, session: &Session) -> bool {
+        let before = self.ports.clone();
+        match &record.body {
+            Body::Pod(observed) if self.is_of_target(observed) => {
+                for ip in &observed.object.ips {
+                    self.tally.pod_address(*ip);
+                }
+            }
+            Body::Service(observed) => self.learn_service(observed),
+            Body::EndpointSlice(observed) => self.learn_slice(observed),
+            _ => {}
+        }
+        if self.ports != before && !self.ports.is_empty() {
+            // A filter that cannot be widened stays as it is; the loss of sight is the same as before.
+            if let Err(error) = session.set_ports(&self.ports) {
+                eprintln!("warning: the filter in the kernel cannot be changed: {error:#}");
+            }
+        }
+        self.tally.observe(record);
+        self.progress.observe(record)
+    }
+
+    fn is_of_target(&self, observed: &Observed<crate::record::cluster::Pod>) -> bool {
+        let pod = &observed.object.meta;
+        let of_set = pod.owner.as_ref().is_some_and(|owner| {
+            owner.kind == "ReplicaSet" && owner.name.starts_with(&format!("{}-", self.target.name))
+        });
+        pod.namespace == self.target.namespace && of_set
+    }
+
+    fn learn_service(&mut self, observed: &Observed<Service>) {
+        let service = &observed.object;
+        let known = service.meta.namespace == self.target.namespace
+            && self.services.contains(&service.meta.name);
+        if known && !self.ports.is_empty() {
+            let ports = &service.ports;
+            self.ports.extend(ports.iter().map(|port| port.port));
+            self.ports.extend(ports.iter().filter_map(|port| port.node_port));
+        }
+    }
+
+    fn learn_slice(&mut self, observed: &Observed<EndpointSlice>) {
+        let slice = &observed.object;
+        let of_service =
+            slice.service.as_ref().is_some_and(|service| self.services.contains(service));
+        if slice.meta.namespace == self.target.namespace && of_service && !self.ports.is_empty() {
+            self.ports.extend(slice.ports.iter().map(|port| port.port));
+        }
+    }
+
+    fn is_over(&mut self, reorder_window: Duration) -> bool {
+        if !matches!(self.progress.state(), State::Complete | State::Deleted) {
+            self.complete_at = None;
+            return false;
+        }
+        let since = self.complete_at.get_or_insert_with(Instant::now).elapsed();
+        let settle = reorder_window.max(AFTERWARDS);
+        let settle_ns = u64::try_from(settle.as_nanos()).unwrap_or(u64::MAX);
+        let oldest_open = self.tally.oldest_open_ns();
+        let waiting =
+            oldest_open.is_some_and(|begun| monotonic_ns().saturating_sub(begun) > settle_ns);
+        since >= settle && (!waiting || since >= settle + OPEN_ATTEMPTS)
+    }
+}

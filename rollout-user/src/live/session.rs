@@ -1,0 +1,286 @@
+//! One live run: starts every source in the order that loses nothing, and stops them all.
+//!
+//! In: a [`Plan`]. Out: a [`Session`] whose records arrive at the hub. Probes come first, so that no event falls between
+//! a table's snapshot and the first change that is seen; watches come last, and `watching` is said when all are in sync.
+
+use super::hub::Hub;
+use super::interrupt::Interrupt;
+use crate::cluster::{Cluster, Scope, Watches};
+use crate::probe::{self, Filter, Probes, Running};
+use crate::record::meta::{FORMAT_VERSION, Header, Hook, Hooks, Phase, Target};
+use crate::record::{Body, Record};
+use crate::recording::space::Limits;
+use crate::recording::write::{Summary, Writer};
+use crate::tables::netns::Namespace;
+use crate::tables::worker::Worker;
+use crate::tables::{cgroup, conntrack, data_path, host, ipvs, pods};
+use crate::timeline::{Inlet, queue};
+use anyhow::Context;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+/// Records that may wait between the sources and the hub.
+const QUEUE: usize = 262_144;
+/// Entries of `/proc/net/ip_vs_conn` that are kept from the start.
+const CONNECTIONS: usize = 65_536;
+/// How often the IPVS table is read where the kernel's functions cannot be hooked.
+const POLL: Duration = Duration::from_millis(50);
+const PROC: &str = "/proc";
+
+/// What to start.
+pub struct Plan {
+    /// This node's name.
+    pub node: String,
+    /// The watched workload, for the header.
+    pub target: Option<Target>,
+    /// API server and what to watch there; `None`: do without.
+    pub cluster: Option<(Cluster, Scope)>,
+    /// Ports for the filter in the kernel; empty: all.
+    pub ports: BTreeSet<u16>,
+    /// Where to record, and how much.
+    pub record: Option<(PathBuf, Limits)>,
+    /// Wait of live output, for the header.
+    pub reorder_window: Duration,
+    /// How to load the probes.
+    pub probes: probe::Options,
+}
+
+/// A running session. Everything stops when it is finished or dropped.
+pub struct Session {
+    hub: Hub,
+    inlet: Inlet,
+    filter: Filter,
+    sources: Sources,
+    /// What a user should know from the start: degradations, each with its reason.
+    pub notes: Vec<String>,
+}
+
+struct Sources {
+    probes: Running,
+    watches: Option<Watches>,
+    _followers: Option<pods::Followers>,
+    _workers: Vec<Worker>,
+}
+
+impl Session {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// When the probes cannot be loaded or the recording cannot be created; all else degrades, with a note.
+    pub fn start(runtime: &tokio::runtime::Runtime, plan: Plan) -> anyhow::Result<Session> {
+        let (inlet, timeline) = queue(QUEUE);
+        let writer = plan.record.as_ref().map(|(path, limits)| Writer::create(path, *limits));
+        let hub = Hub::start(timeline, writer.transpose()?)?;
+        let mut starter = Starter { inlet: inlet.clone(), notes: Vec::new(), workers: Vec::new() };
+        starter.header(&plan);
+
+        let probes = Probes::load(&plan.probes)?;
+        let filter = probes.filter();
+        if !plan.ports.is_empty() {
+            filter.set_ports(&plan.ports)?;
+        }
+        let mut hooks = probes.hooks();
+        let probes = probes.run(inlet.clone())?;
+        let followers = starter.tables(&mut hooks);
+        inlet.push_now(Body::Hooks(hooks));
+
+        let watches = plan.cluster.map(|(cluster, scope)| {
+            let _inside = runtime.enter();
+            cluster.watch(scope, inlet.clone())
+        });
+        let sources =
+            Sources { probes, watches, _followers: followers, _workers: starter.workers };
+        Ok(Session { hub, inlet, filter, sources, notes: starter.notes })
+    }
+
+    /// Waits until all watches are in sync, then says so on the timeline. Returns notes on what is degraded.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer within `patience`.
+    pub fn sync(
+        &self,
+        runtime: &tokio::runtime::Runtime,
+        patience: Duration,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut notes = Vec::new();
+        if let Some(watches) = &self.sources.watches {
+            let interrupted = async {
+                while interrupt.requested().is_none() {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            runtime.block_on(async {
+                tokio::select! {
+                    synced = watches.synced_within(patience) => synced,
+                    () = interrupted => Err(anyhow::anyhow!("interrupted before the watches were in sync")),
+                }
+            })?;
+            notes = runtime.block_on(watches.notes());
+        }
+        self.inlet.push_now(Body::Phase(Phase::Watching));
+        Ok(notes)
+    }
+
+    /// Changes the ports that the kernel lets pass.
+    ///
+    /// # Errors
+    /// When the kernel's map cannot be written.
+    pub fn set_ports(&self, ports: &BTreeSet<u16>) -> anyhow::Result<()> {
+        self.filter.set_ports(ports)
+    }
+
+    /// The next record for live output, if one comes within `wait`.
+    pub fn next(&self, wait: Duration) -> Option<Arc<Record>> {
+        let live: &Receiver<Arc<Record>> = &self.hub.live;
+        match live.recv_timeout(wait) {
+            Ok(record) => Some(record),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Records that live output was too slow for.
+    pub fn skipped(&self) -> u64 {
+        self.hub.skipped()
+    }
+
+    /// Says how the run ended, stops the sources, and waits until everything is recorded.
+    ///
+    /// # Errors
+    /// When the recording thread died.
+    pub fn finish(self, ended: Phase) -> anyhow::Result<Option<Summary>> {
+        let Session { hub, inlet, sources, filter, .. } = self;
+        sources.probes.flush_losses();
+        drop(sources);
+        drop(filter);
+        push_clock(&inlet);
+        inlet.push_now(Body::Phase(ended));
+        drop(inlet);
+        hub.finish()
+    }
+
+    /// Pairs the two clocks again; to be called now and then, so that a clock step is seen.
+    pub fn calibrate(&self) {
+        push_clock(&self.inlet);
+    }
+}
+
+fn push_clock(inlet: &Inlet) {
+    let (time_ns, clock) = host::clock();
+    inlet.push(time_ns, Body::Clock(clock));
+}
+
+struct Starter {
+    inlet: Inlet,
+    notes: Vec<String>,
+    workers: Vec<Worker>,
+}
+
+impl Starter {
+    fn header(&mut self, plan: &Plan) {
+        let boot_id = host::boot_id(Path::new(PROC)).unwrap_or_else(|error| {
+            self.notes.push(format!("{error:#}"));
+            String::new()
+        });
+        self.inlet.push_now(Body::Header(Header {
+            format: FORMAT_VERSION,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: plan.node.clone(),
+            boot_id,
+            kernel: host::kernel_release(),
+            target: plan.target.clone(),
+            reorder_window_ns: u64::try_from(plan.reorder_window.as_nanos()).unwrap_or(u64::MAX),
+        }));
+        push_clock(&self.inlet);
+    }
+
+    /// Reads tables and follows what has no kernel hook. Each failure becomes a hook that is missing.
+    fn tables(&mut self, hooks: &mut Hooks) -> Option<pods::Followers> {
+        let proc = Path::new(PROC);
+        let node = Namespace::open(&proc.join("1/ns/net")).or_else(|_| Namespace::current());
+        let hierarchy = cgroup::hierarchy::find(proc);
+        if let Ok(node) = &node {
+            let unified = hierarchy.as_ref().ok().map(|hierarchy| hierarchy.root.as_path());
+            self.inlet.push_now(Body::DataPath(data_path::find(node, unified, proc)));
+            self.ipvs(node, hooks);
+            let followed = conntrack::follow(node, self.inlet.clone());
+            self.attach(hooks, "conntrack_choice", "netlink conntrack events", followed,
+                "backends that netfilter chose (kube-proxy iptables, nftables) are not seen");
+        }
+        let followers = hierarchy.and_then(|hierarchy| {
+            pods::follow(pods::Places { proc: proc.to_owned(), hierarchy }, self.inlet.clone())
+        });
+        match followers {
+            Ok(followers) => Some(followers),
+            Err(error) => {
+                let blind = "clients cannot be told apart by their cgroup";
+                self.missing(hooks, "cgroups", &error, blind);
+                None
+            }
+        }
+    }
+
+    fn ipvs(&mut self, node: &Namespace, hooks: &mut Hooks) {
+        let table = match ipvs::read(node) {
+            Ok(Some(table)) => table,
+            Ok(None) => return,
+            Err(error) => {
+                return self.missing(hooks, "ipvs_table", &error, "the IPVS table at the start is not known");
+            }
+        };
+        self.inlet.push_now(Body::IpvsTable(table.clone()));
+        match ipvs::connections::read(&Path::new(PROC).join("1/net"), table.netns, CONNECTIONS) {
+            Ok(connections) => self.inlet.push_now(Body::IpvsConnections(connections)),
+            Err(error) => self.missing(hooks, "ipvs_connections", &error,
+                "backends of connections older than the start are not known"),
+        }
+        let hooked = hooks.facts.get("ipvs_destination").is_some_and(|hook| hook.attached.is_some());
+        if hooked {
+            return;
+        }
+        let polled = Namespace::open(&Path::new(PROC).join("1/ns/net"))
+            .and_then(|node| ipvs::poll::follow(node, table, POLL, self.inlet.clone()));
+        self.attach(hooks, "ipvs_destination_polled", "polling the table over generic netlink", polled,
+            "when destinations were added, drained or removed is not seen");
+    }
+
+    fn attach(
+        &mut self,
+        hooks: &mut Hooks,
+        fact: &str,
+        label: &str,
+        started: anyhow::Result<Worker>,
+        blind: &str,
+    ) {
+        match started {
+            Ok(worker) => {
+                self.workers.push(worker);
+                let hook = Hook { attached: Some(label.into()), refused: Vec::new(), blind: None };
+                hooks.facts.insert(fact.into(), hook);
+            }
+            Err(error) => self.missing(hooks, fact, &error, blind),
+        }
+    }
+
+    fn missing(&mut self, hooks: &mut Hooks, fact: &str, error: &anyhow::Error, blind: &str) {
+        self.notes.push(format!("{error:#}: {blind}"));
+        let refused = vec![format!("{error:#}")];
+        let hook = Hook { attached: None, refused, blind: Some(blind.into()) };
+        hooks.facts.insert(fact.into(), hook);
+    }
+}
+
+/// Makes the runtime for the watches.
+///
+/// # Errors
+/// When its threads cannot be started.
+pub fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the asynchronous runtime")
+}
