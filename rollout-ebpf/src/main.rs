@@ -1,20 +1,16 @@
 //! Entry point of the eBPF object; on the host an empty program, so that the workspace builds as one.
 //! Comes in: nothing. Goes out: the ELF object `probes` with every program, the maps and BTF.
 #![cfg_attr(target_arch = "bpf", no_std, no_main)]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 #[cfg(not(target_arch = "bpf"))]
 fn main() {}
 
 #[cfg(target_arch = "bpf")]
+mod probes;
+
+#[cfg(target_arch = "bpf")]
 mod entry {
-    use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
-
-    /// Does nothing; it lets an installation check that the kernel accepts programs at all.
-    #[raw_tracepoint(tracepoint = "sched_process_exit")]
-    pub fn loads(_ctx: RawTracePointContext) -> i32 {
-        0
-    }
-
     /// The licence the kernel asks for: GPL-compatible, as GPL-only helpers are used.
     #[unsafe(link_section = "license")]
     #[unsafe(no_mangle)]

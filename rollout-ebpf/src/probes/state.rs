@@ -1,0 +1,91 @@
+//! `sock:inet_sock_set_state(sk, oldstate, newstate)`: outcomes of connects, and listeners.
+
+use super::emit::{emit, now};
+use super::memory::Address;
+use super::socket::state::{CLOSE, ESTABLISHED, LISTEN, SYN_SENT};
+use super::{attempt, filter, socket, task};
+use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use rollout_ebpf::program::Program;
+use rollout_ebpf::record::Kind;
+use rollout_ebpf::record::address::{Endpoint, Tuple};
+use rollout_ebpf::record::socket::Socket;
+
+/// Clients.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub fn outcome(context: RawTracePointContext) -> i32 {
+    let sk = Address(context.arg(0));
+    let (old, new): (i32, i32) = (context.arg(1), context.arg(2));
+    if socket::protocol(sk) != socket::TCP {
+        return 0;
+    }
+    if old == i32::from(CLOSE) && new == i32::from(SYN_SENT) {
+        attempt::begin(sk);
+    } else if new == i32::from(ESTABLISHED) {
+        attempt::established(sk);
+    } else if new == i32::from(CLOSE) {
+        attempt::closed(sk);
+    }
+    0
+}
+
+/// A socket that is destroyed without a transition to CLOSE must not leave its attempt behind.
+#[raw_tracepoint(tracepoint = "tcp_destroy_sock")]
+pub fn outcome_destroyed(context: RawTracePointContext) -> i32 {
+    attempt::closed(Address(context.arg(0)));
+    0
+}
+
+/// Servers. Accepted children (LISTEN → SYN_RECV) and MPTCP's duplicates are not listeners (F9).
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub fn listener(context: RawTracePointContext) -> i32 {
+    let sk = Address(context.arg(0));
+    let (old, new): (i32, i32) = (context.arg(1), context.arg(2));
+    let kind = if old == i32::from(CLOSE) && new == i32::from(LISTEN) {
+        Kind::ListenerOpened
+    } else if old == i32::from(LISTEN) && new == i32::from(CLOSE) {
+        Kind::ListenerClosed
+    } else {
+        return 0;
+    };
+    if socket::protocol(sk) == socket::TCP {
+        tell_listener(kind, sk);
+    }
+    0
+}
+
+#[inline(always)]
+fn tell_listener(kind: Kind, sk: Address) {
+    let Some(control) = filter::control() else { return };
+    let mut own = socket::tuple(sk).source;
+    // A port that the kernel chose is given back before the close is told.
+    if own.port_bytes() == [0; 2] && matches!(kind, Kind::ListenerClosed) {
+        own = own.with_port(socket::last_port(sk));
+    }
+    let tuple = Tuple { source: own, destination: Endpoint::NONE };
+    let netns = socket::netns(sk);
+    // A listener closes in whatever context drops its last reference.
+    let cgroup = match kind {
+        Kind::ListenerOpened => socket::cgroup_in_call(sk),
+        _ => socket::cgroup_anywhere(sk),
+    };
+    if !filter::wants_flow(control, &netns, &tuple) || !filter::wants_cgroup(control, cgroup) {
+        return;
+    }
+    emit(
+        Program::Listener,
+        Socket {
+            header: now(kind),
+            attempt: 0,
+            cgroup: task::cgroup_id(cgroup),
+            socket: sk.0,
+            duration_ns: 0,
+            netns,
+            tuple,
+            pid: 0,
+            errno: 0,
+            comm: [0; 16],
+            state: 0,
+            padding: [0; 7],
+        },
+    );
+}
