@@ -7,9 +7,12 @@ pub mod cli;
 pub mod cluster;
 pub mod command;
 pub mod doctor;
+pub mod decode;
 pub mod error;
 pub mod live;
 pub mod present;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod record;
 pub mod recording;
 pub mod tables;

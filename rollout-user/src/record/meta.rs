@@ -55,6 +55,8 @@ pub enum Stage {
     Ring,
     /// A kernel map was full, so that state of an attempt could not be kept.
     Map,
+    /// The kernel did not run a program, because it would have interrupted itself.
+    Skipped,
     /// A wire record could not be decoded.
     Decode,
     /// A queue inside user space was full.
