@@ -1,6 +1,5 @@
 //! The commands: each wires sources, timeline and output together. Out: an exit code.
 
-
 pub mod explain;
 #[cfg(feature = "probe")]
 pub mod trace;
@@ -72,8 +71,16 @@ fn probe_options(live: &crate::cli::LiveArgs) -> anyhow::Result<crate::probe::Op
 
 #[cfg(feature = "probe")]
 fn forced(text: &str) -> anyhow::Result<(String, crate::probe::Rung)> {
+    use crate::probe::Rung;
     let parsed = text.split_once('=').and_then(|(fact, rung)| {
-        Some((fact.to_owned(), rung.parse().ok()?))
+        let rung = match rung {
+            "fentry" => Rung::Fentry,
+            "kprobe" => Rung::Kprobe,
+            "tracepoint" => Rung::Tracepoint,
+            "raw_tracepoint" => Rung::RawTracepoint,
+            _ => return None,
+        };
+        Some((fact.to_owned(), rung))
     });
     parsed.ok_or_else(|| {
         crate::error::hinted(

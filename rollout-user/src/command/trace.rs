@@ -3,15 +3,15 @@
 //! In: filters. Out: events on standard output, tagged with what is known after the reorder window; a `correction` where
 //! later knowledge differs; losses and blind spots at the end.
 
+use crate::attribute::tag::EventTags;
 use crate::cli::{Trace, TraceOutput};
 use crate::cluster::{Cluster, Scope};
+use crate::live::footer::{Footer, loss_name};
 use crate::live::interrupt::Interrupt;
 use crate::live::provisional::Provisional;
 use crate::live::select::{Candidate, is_event, matches};
 use crate::live::session::{self, Plan, Session};
 use crate::live::tagging::Tagger;
-use crate::attribute::tag::EventTags;
-use crate::live::footer::{Footer, loss_name};
 use crate::present::event_line::{self, EventLine, Standing};
 use crate::present::paint::Paint;
 use crate::record::meta::{Hooks, Phase};
@@ -87,7 +87,10 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
     if let Some(summary) = summary {
         eprintln!("recorded {} records to {}", summary.records, summary.path.display());
         if let Some(why) = &summary.stopped {
-            eprintln!("warning: recording stopped early, {} records are missing: {why}", summary.lost);
+            eprintln!(
+                "warning: recording stopped early, {} records are missing: {why}",
+                summary.lost
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -103,9 +106,7 @@ fn cluster(
         return None;
     }
     match runtime.block_on(crate::cluster::connect(&super::access(&args.cluster))) {
-        Ok(cluster) => {
-            Some((cluster, Scope { node: Some(node.to_owned()), workload: None }))
-        }
+        Ok(cluster) => Some((cluster, Scope { node: Some(node.to_owned()), workload: None })),
         Err(error) => {
             eprint!("{}", crate::error::render(&error).replacen("error:", "note: no cluster:", 1));
             eprintln!("note: events are not tagged with pods and Services");

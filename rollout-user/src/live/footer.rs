@@ -1,7 +1,8 @@
 //! The end of a `trace`: what was printed, what was lost, what could not be seen. In: counts. Out: text or JSON. Pure.
 
 use crate::present::escape;
-use crate::record::meta::{Loss, Stage};
+use crate::present::text::stage;
+use crate::record::meta::Loss;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,16 +23,7 @@ pub struct Footer {
 
 /// How a loss is named in the footer.
 pub fn loss_name(loss: &Loss) -> String {
-    let stage = match loss.stage {
-        Stage::Ring => "ring buffer full",
-        Stage::Map => "kernel map full",
-        Stage::Decode => "not decodable",
-        Stage::Queue => "queue full",
-        Stage::Recording => "not recorded",
-        Stage::Conntrack => "conntrack events overrun",
-        Stage::Read => "not readable",
-        Stage::Table => "table not readable",
-    };
+    let stage = stage(loss.stage);
     if loss.program.is_empty() { stage.to_owned() } else { format!("{stage} ({})", loss.program) }
 }
 
@@ -40,12 +32,19 @@ impl Footer {
     pub fn text(&self) -> String {
         let mut text = format!("{} events", self.printed);
         let lost: u64 = self.lost.values().sum();
-        text.push_str(&if lost == 0 { ", none lost\n".to_owned() } else { format!(", {lost} lost\n") });
+        text.push_str(&if lost == 0 {
+            ", none lost\n".to_owned()
+        } else {
+            format!(", {lost} lost\n")
+        });
         for (name, count) in &self.lost {
-            text.push_str(&format!("  lost {count}: {}\n", escape::plain(name, 200)));
+            text.push_str(&format!("  {count} lost {}\n", escape::plain(name, 200)));
         }
         if self.skipped > 0 {
-            text.push_str(&format!("  {} records skipped: the output was too slow\n", self.skipped));
+            text.push_str(&format!(
+                "  {} records skipped: the output was too slow\n",
+                self.skipped
+            ));
         }
         if self.overtaken > 0 {
             text.push_str(&format!(
@@ -73,13 +72,19 @@ mod tests {
     fn losses_and_blind_spots_are_named() {
         let footer = Footer {
             printed: 7,
-            lost: [("ring buffer full (connect)".to_owned(), 3)].into(),
+            lost: [("at the ring buffer (connect)".to_owned(), 3)].into(),
             skipped: 2,
             overtaken: 1,
             blind: [("ipvs_choice".to_owned(), "backends of IPVS are not seen".to_owned())].into(),
         };
         let text = footer.text();
-        for part in ["7 events, 3 lost", "lost 3: ring buffer full", "2 records skipped", "1 events out of order", "not seen: backends"] {
+        for part in [
+            "7 events, 3 lost",
+            "3 lost at the ring buffer",
+            "2 records skipped",
+            "1 events out of order",
+            "not seen: backends",
+        ] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(Footer { printed: 1, ..Footer::default() }.text().contains("none lost"));

@@ -19,7 +19,7 @@ use anyhow::Context;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// Records that may wait between the sources and the hub.
@@ -91,8 +91,7 @@ impl Session {
             let _inside = runtime.enter();
             cluster.watch(scope, inlet.clone())
         });
-        let sources =
-            Sources { probes, watches, _followers: followers, _workers: starter.workers };
+        let sources = Sources { probes, watches, _followers: followers, _workers: starter.workers };
         Ok(Session { hub, inlet, filter, sources, notes: starter.notes })
     }
 
@@ -136,10 +135,7 @@ impl Session {
     /// The next record for live output, if one comes within `wait`.
     pub fn next(&self, wait: Duration) -> Option<Arc<Record>> {
         let live: &Receiver<Arc<Record>> = &self.hub.live;
-        match live.recv_timeout(wait) {
-            Ok(record) => Some(record),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        live.recv_timeout(wait).ok()
     }
 
     /// Records that live output was too slow for.
@@ -207,8 +203,13 @@ impl Starter {
             self.inlet.push_now(Body::DataPath(data_path::find(node, unified, proc)));
             self.ipvs(node, hooks);
             let followed = conntrack::follow(node, self.inlet.clone());
-            self.attach(hooks, "conntrack_choice", "netlink conntrack events", followed,
-                "backends that netfilter chose (kube-proxy iptables, nftables) are not seen");
+            self.attach(
+                hooks,
+                "conntrack_choice",
+                "netlink conntrack events",
+                followed,
+                "backends that netfilter chose (kube-proxy iptables, nftables) are not seen",
+            );
         }
         let followers = hierarchy.and_then(|hierarchy| {
             pods::follow(pods::Places { proc: proc.to_owned(), hierarchy }, self.inlet.clone())
@@ -228,23 +229,38 @@ impl Starter {
             Ok(Some(table)) => table,
             Ok(None) => return,
             Err(error) => {
-                return self.missing(hooks, "ipvs_table", &error, "the IPVS table at the start is not known");
+                return self.missing(
+                    hooks,
+                    "ipvs_table",
+                    &error,
+                    "the IPVS table at the start is not known",
+                );
             }
         };
         self.inlet.push_now(Body::IpvsTable(table.clone()));
         match ipvs::connections::read(&Path::new(PROC).join("1/net"), table.netns, CONNECTIONS) {
             Ok(connections) => self.inlet.push_now(Body::IpvsConnections(connections)),
-            Err(error) => self.missing(hooks, "ipvs_connections", &error,
-                "backends of connections older than the start are not known"),
+            Err(error) => self.missing(
+                hooks,
+                "ipvs_connections",
+                &error,
+                "backends of connections older than the start are not known",
+            ),
         }
-        let hooked = hooks.facts.get("ipvs_destination").is_some_and(|hook| hook.attached.is_some());
+        let hooked =
+            hooks.facts.get("ipvs_destination").is_some_and(|hook| hook.attached.is_some());
         if hooked {
             return;
         }
         let polled = Namespace::open(&Path::new(PROC).join("1/ns/net"))
             .and_then(|node| ipvs::poll::follow(node, table, POLL, self.inlet.clone()));
-        self.attach(hooks, "ipvs_destination_polled", "polling the table over generic netlink", polled,
-            "when destinations were added, drained or removed is not seen");
+        self.attach(
+            hooks,
+            "ipvs_destination_polled",
+            "polling the table over generic netlink",
+            polled,
+            "when destinations were added, drained or removed is not seen",
+        );
     }
 
     fn attach(

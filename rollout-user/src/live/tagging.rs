@@ -5,15 +5,19 @@
 use crate::attribute::Histories;
 use crate::attribute::tag::{BackendTag, EventTags, Tag};
 use crate::live::select::flow_of;
+use crate::record::cluster::{Observed, Pod};
 use crate::record::kernel::{Flow, Netns};
 use crate::record::{Body, Record};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Attempts whose client is remembered; the oldest are forgotten first, and their later events lack a client tag.
 const REMEMBERED: usize = 65_536;
 /// How long before an event a backend choice can lie that still belongs to it, ns: the longest a SYN is retransmitted
 /// with the kernel's defaults (127 s), rounded up.
 const CHOICE_NS: u64 = 180_000_000_000;
+
+/// Deleted pods whose labels are kept, for events that are printed after the deletion was seen.
+const GONE: usize = 1024;
 
 #[derive(Clone)]
 struct Client {
@@ -28,6 +32,8 @@ struct Client {
 pub struct Tagger {
     histories: Histories,
     clients: BTreeMap<u64, Client>,
+    labels: BTreeMap<String, BTreeMap<String, String>>,
+    gone: VecDeque<String>,
 }
 
 impl Tagger {
@@ -45,6 +51,9 @@ impl Tagger {
             if self.clients.len() > REMEMBERED {
                 self.clients.pop_first();
             }
+        }
+        if let Body::Pod(pod) = &record.body {
+            self.keep_labels(pod);
         }
         matches!(
             record.body,
@@ -93,7 +102,21 @@ impl Tagger {
 
     /// A label of a pod.
     pub fn label(&self, uid: &str, key: &str) -> Option<String> {
-        self.histories.label(uid, key)
+        self.labels.get(uid)?.get(key).cloned()
+    }
+
+    fn keep_labels(&mut self, pod: &Observed<Pod>) {
+        let meta = &pod.object.meta;
+        if pod.present {
+            self.labels.insert(meta.uid.clone(), meta.labels.clone());
+            return;
+        }
+        self.gone.push_back(meta.uid.clone());
+        if self.gone.len() > GONE
+            && let Some(uid) = self.gone.pop_front()
+        {
+            self.labels.remove(&uid);
+        }
     }
 
     fn chosen(&self, flow: &Flow, from_ns: u64, to_ns: u64) -> Vec<BackendTag> {

@@ -12,6 +12,7 @@ mod update;
 mod words;
 
 use crate::analyse::report::Report;
+pub use limits::stage;
 use page::Page;
 
 /// How to print.

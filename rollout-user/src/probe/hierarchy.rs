@@ -30,7 +30,7 @@ impl Hierarchy {
 /// The hierarchy of this node: v2 where it is mounted at `/sys/fs/cgroup`; else, also beside a `unified` mount, the
 /// v1 controller `memory` or `pids`, because that is where container runtimes put pods.
 pub fn hierarchy() -> Hierarchy {
-    let is_v2 = statfs("/sys/fs/cgroup").is_ok_and(|found| i64::from(found.f_type) == CGROUP2);
+    let is_v2 = statfs("/sys/fs/cgroup").is_ok_and(|found| found.f_type == CGROUP2);
     let v1 = ["memory", "pids"].into_iter().find(|controller| {
         Path::new("/sys/fs/cgroup").join(controller).join("cgroup.procs").exists()
     });

@@ -21,7 +21,8 @@ pub struct Status {
 impl Status {
     /// Writes over its own line only on a terminal that may have colours.
     pub fn new(color: bool) -> Status {
-        let terminal = std::io::stderr().is_terminal() && (color || std::env::var_os("TERM").is_some());
+        let terminal =
+            std::io::stderr().is_terminal() && (color || std::env::var_os("TERM").is_some());
         Status { terminal, shown: None, state: None, begun: Instant::now() }
     }
 

@@ -173,7 +173,8 @@ fn relevance(overlaps: bool) -> &'static str {
     if overlaps { "" } else { " (before the update)" }
 }
 
-fn stage(stage: Stage) -> &'static str {
+/// Where a loss happened, to follow “lost”.
+pub fn stage(stage: Stage) -> &'static str {
     match stage {
         Stage::Ring => "at the ring buffer",
         Stage::Map => "at a full kernel map",
@@ -183,7 +184,8 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Conntrack => "by conntrack's socket",
         Stage::Read => "in reading the recording",
         Stage::Table => "in reading a kernel table",
-        Stage::Watch => "by a watch",
+        Stage::Skipped => "by programs that the kernel skipped",
+        Stage::Watch => "in reading what the API server said",
     }
 }
 
