@@ -182,8 +182,12 @@ impl Progress {
         self.pods.count(|hash| began && self.is_new(hash))
     }
 
-    /// What is still missing; `None` where nothing is, or nothing is known.
+    /// What the update still lacks; `None` where there is none, or it lacks nothing.
     pub fn missing(&self) -> Option<Missing> {
+        if matches!(self.state, State::Updating | State::Draining) { self.lacks() } else { None }
+    }
+
+    fn lacks(&self) -> Option<Missing> {
         let deployment = self.deployment.as_ref()?;
         if let Some(missing) = self.incomplete(deployment) {
             return Some(missing);
@@ -268,7 +272,7 @@ impl Progress {
         if !self.came_in_the_middle {
             self.began_ns.get_or_insert(time_ns);
         }
-        self.state = match self.missing() {
+        self.state = match self.lacks() {
             None => State::Complete,
             Some(Missing::OldPods(_)) => State::Draining,
             Some(_) => State::Updating,

@@ -45,7 +45,7 @@ impl Default for Timing {
             grace: Duration::from_secs(10),
             shortest: Duration::from_secs(1),
             pause_first: Duration::from_millis(200),
-            pause_most: Duration::from_secs(5),
+            pause_most: Duration::from_secs(3),
         }
     }
 }

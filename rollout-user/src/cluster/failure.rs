@@ -73,6 +73,9 @@ impl Failure {
             Failure::Forbidden(_) => {
                 "a permission is missing: `rollout doctor` prints the ClusterRole to apply"
             }
+            Failure::Unreachable(text) if text.contains("certificate") => {
+                "check `certificate-authority` and the server's name in this context: a proxy may be in between"
+            }
             Failure::Unreachable(_) | Failure::Silent(_) => {
                 "is the API server up and reachable from this node? `kubectl version` with the same --kubeconfig and \
                  --context must answer"
@@ -86,8 +89,13 @@ impl Failure {
 
     /// As the error of a command.
     pub(crate) fn at(&self, server: &str, source: &str) -> anyhow::Error {
+        let verb = match self {
+            Failure::Unreachable(_) | Failure::Silent(_) => "cannot be reached",
+            Failure::Malformed(_) => "does not answer like one",
+            _ => "refuses",
+        };
         hinted(
-            format!("the API server `{server}` (from {source}) did not answer: {}", self.reason()),
+            format!("the API server `{server}` (from {source}) {verb}: {}", self.reason()),
             self.remedy(),
         )
     }
@@ -101,6 +109,9 @@ impl From<kube::Error> for Failure {
                 Failure::Malformed(error.to_string())
             }
             kube::Error::Auth(_) => Failure::Unauthorized(chain(&error)),
+            // The wrapper says nothing but its own name.
+            kube::Error::Service(cause) => Failure::Unreachable(chain(cause.as_ref())),
+            kube::Error::HyperError(cause) => Failure::Unreachable(chain(cause)),
             _ => Failure::Unreachable(chain(&error)),
         }
     }
@@ -112,12 +123,14 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// The deepest causes say what happened (`Connection refused`); each text once.
+/// The deepest causes say what happened (`Connection refused`); each text once, without `kube`'s and `rustls`' extras.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut current = Some(error);
     while let Some(error) = current {
         let text = error.to_string();
+        let text = text.strip_prefix("ServiceError: ").unwrap_or(&text);
+        let text = text.split(": https://docs.rs").next().unwrap_or(text).to_owned();
         if !texts.iter().any(|earlier| earlier.contains(&text)) {
             texts.push(text);
         }
@@ -139,6 +152,18 @@ mod tests {
         let hostile = Failure::status(500, &format!("a\nb\u{1b}[2J{}", "x".repeat(10_000)));
         let reason = hostile.reason();
         assert!(reason.starts_with("500 a b [2Jxxx") && reason.chars().count() == REASON);
+    }
+
+    #[test]
+    fn extras_are_left_out() {
+        let text = "ServiceError: peer closed connection: https://docs.rs/rustls/latest/x.html#eof";
+        assert_eq!(chain(&std::io::Error::other(text)), "peer closed connection");
+    }
+
+    #[test]
+    fn a_certificate_has_its_own_remedy() {
+        let failure = Failure::Unreachable("invalid peer certificate: UnknownIssuer".into());
+        assert!(failure.remedy().contains("certificate-authority"));
     }
 
     #[test]

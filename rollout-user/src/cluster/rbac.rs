@@ -1,6 +1,6 @@
 //! The rights that `rollout` needs, as data: for the checks of `doctor` and for the ClusterRole that it prints.
 //!
-//! In: which rules are missing. Out: YAML.
+//! In: nothing. Out: rules and YAML.
 
 use std::fmt::Write;
 
@@ -51,30 +51,26 @@ pub const RULES: [Rule; 5] = [
     },
 ];
 
-/// A ClusterRole with these verbs, ready for `kubectl apply -f -`.
-pub fn cluster_role(missing: &[(Rule, Vec<&'static str>)]) -> String {
+/// The whole ClusterRole, ready for `kubectl apply -f -`. Always whole, because applying replaces what was there.
+pub fn cluster_role() -> String {
     let mut yaml = String::from(
         "apiVersion: rbac.authorization.k8s.io/v1\n\
          kind: ClusterRole\n\
          metadata:\n  name: rollout\n\
          rules:\n",
     );
-    for (rule, verbs) in missing {
+    for rule in &RULES {
+        let verbs: Vec<_> = rule.verbs.iter().map(|verb| format!("\"{verb}\"")).collect();
         // Writing to a String cannot fail.
         let _ = write!(
             yaml,
             "- apiGroups: [\"{}\"]\n  resources: [\"{}\"]\n  verbs: [{}]\n",
             rule.group,
             rule.resource,
-            verbs.iter().map(|verb| format!("\"{verb}\"")).collect::<Vec<_>>().join(", "),
+            verbs.join(", "),
         );
     }
     yaml
-}
-
-/// The whole ClusterRole.
-pub fn whole() -> String {
-    cluster_role(&RULES.map(|rule| (rule, rule.verbs.to_vec())))
 }
 
 #[cfg(test)]
@@ -84,13 +80,10 @@ mod tests {
     #[test]
     fn the_document_shows_the_rules_of_the_code() {
         let document = include_str!("../../../docs/rbac.md");
-        assert!(document.contains(&whole()), "docs/rbac.md must contain:\n{}", whole());
-    }
-
-    #[test]
-    fn only_missing_verbs_are_asked_for() {
-        let yaml = cluster_role(&[(RULES[3], vec!["watch"])]);
-        assert!(yaml.contains("resources: [\"replicasets\"]\n  verbs: [\"watch\"]\n"));
-        assert!(!yaml.contains("pods"));
+        assert!(
+            document.contains(&cluster_role()),
+            "docs/rbac.md must contain:\n{}",
+            cluster_role()
+        );
     }
 }

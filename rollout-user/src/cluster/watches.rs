@@ -142,15 +142,14 @@ impl Watches {
     }
 
     /// Waits at most `patience`; then an error that names each watch without its first list, why, and what to do.
-    /// A missing permission or refused credentials end the wait at once.
+    /// A missing permission or refused credentials end the wait
+    /// after a second.
     pub async fn synced_within(&self, patience: Duration) -> anyhow::Result<()> {
         let refused = async {
-            loop {
-                if self.failures().any(|failure| {
-                    matches!(failure, Failure::Forbidden(_) | Failure::Unauthorized(_))
-                }) {
-                    return;
-                }
+            // A server that has just started refuses for a moment what it permits later.
+            let mut rounds = 0;
+            while rounds < 50 {
+                rounds = if self.refused() { rounds + 1 } else { 0 };
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -175,10 +174,12 @@ impl Watches {
         ))
     }
 
-    fn failures(&self) -> impl Iterator<Item = Failure> + '_ {
-        self.standings.iter().filter_map(|(_, standing)| {
+    /// A first list was refused for want of a right or of valid credentials.
+    fn refused(&self) -> bool {
+        self.standings.iter().any(|(_, standing)| {
             let standing = standing.borrow();
-            if standing.listed { None } else { standing.failure.clone() }
+            let failure = standing.failure.as_ref().filter(|_| !standing.listed);
+            matches!(failure, Some(Failure::Forbidden(_) | Failure::Unauthorized(_)))
         })
     }
 

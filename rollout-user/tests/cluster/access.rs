@@ -80,7 +80,7 @@ async fn a_server_out_of_reach_is_said() {
     server.stop().await;
     let (_directory, access) = access(&server.url(), timing());
     let text = refused(&access).await;
-    assert!(text.contains("did not answer") && text.contains("refused"), "{text}");
+    assert!(text.contains("cannot be reached") && text.contains("refused"), "{text}");
     assert!(text.contains("hint: is the API server up"), "{text}");
 }
 
@@ -90,9 +90,29 @@ async fn a_wrong_token_is_said() {
     server.list("/version", status(401, "Unauthorized"));
     let (_directory, access) = access(&server.url(), timing());
     let text = refused(&access).await;
-    assert!(text.contains("401 Unauthorized"), "{text}");
+    assert!(text.contains("refuses: 401 Unauthorized"), "{text}");
     assert!(text.contains("hint: the server does not accept these credentials"), "{text}");
     assert!(!text.contains("secret-token"), "{text}");
+}
+
+#[tokio::test]
+async fn tls_to_a_server_without_it_is_an_error_and_no_panic() {
+    let server = Server::start().await;
+    let (_directory, access) = access(&server.url().replace("http:", "https:"), timing());
+    let text = refused(&access).await;
+    assert!(text.contains("cannot be reached: no connection:"), "{text}");
+    assert!(text.contains("hint:"), "{text}");
+}
+
+#[tokio::test]
+async fn a_credential_plugin_that_does_not_run_is_said() {
+    let server = Server::start().await;
+    let exec = "exec: {apiVersion: client.authentication.k8s.io/v1, command: /nonexistent/login, \
+                interactiveMode: Never}";
+    let text = kubeconfig(&server.url()).replace("token: secret-token", exec);
+    let text = refused_config(&text, None).await;
+    assert!(text.contains("/nonexistent/login") || text.contains("No such file"), "{text}");
+    assert!(text.contains("hint:"), "{text}");
 }
 
 #[tokio::test]
@@ -125,9 +145,10 @@ async fn doctor_asks_for_every_right_and_prints_the_missing_role() {
     assert_eq!(named(&checks, "may list pods").result, CheckResult::Bad);
     assert_eq!(named(&checks, "may watch deployments").result, CheckResult::Good);
     assert_eq!(named(&checks, "node name").result, CheckResult::Good);
+    assert_eq!(named(&checks, "ClusterRole").found, "missing: list pods");
     let remedy = named(&checks, "ClusterRole").remedy.clone().unwrap();
-    assert!(remedy.contains("resources: [\"pods\"]\n  verbs: [\"list\"]\n"), "{remedy}");
-    assert!(!remedy.contains("services"), "{remedy}");
+    assert!(remedy.contains("kind: ClusterRole\n"), "{remedy}");
+    assert!(remedy.contains("resources: [\"services\"]"), "the role is whole: {remedy}");
     let asked = server.asked_for(&[REVIEWS]);
     assert_eq!(asked.len(), 12);
     assert!(asked[4].contains(r#""group":"discovery.k8s.io""#), "{asked:#?}");

@@ -224,7 +224,7 @@ async fn an_unreadable_object_is_counted_and_the_others_are_read() {
 }
 
 #[tokio::test]
-async fn waiting_for_sync_ends_at_once_when_a_right_is_missing() {
+async fn waiting_for_sync_ends_early_when_a_right_is_missing() {
     let server = Server::start().await;
     server.list("/api/v1/services", status(403, "services is forbidden"));
     let run = Run::start(&server, node(), timing()).await;

@@ -142,6 +142,7 @@ impl Story {
 fn a_whole_update_from_waiting_to_complete() {
     let mut story = Story::settled();
     assert_eq!(story.progress.baseline_revision(), Some(1));
+    assert_eq!(story.progress.missing(), None);
     assert_eq!(story.deployment_change(), State::Updating);
     let began = story.progress.began_ns();
     assert!(began.is_some());
