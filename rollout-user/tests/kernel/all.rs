@@ -16,6 +16,7 @@ macro_rules! tests {
 /// Every test, in the order in which they run.
 pub const TESTS: &[Test] = tests![
     Everywhere platform::the_kernel_has_type_information,
+    Everywhere platform::rollout_runs,
     Guest platform::the_kernel_is_the_one_that_was_asked_for,
     Guest platform::ip_vs_is_loaded_and_has_type_information,
     Guest platform::the_file_systems_that_tracing_needs_are_mounted,

@@ -1,6 +1,7 @@
 //! What the other kernel tests stand on: the kernel, its type information, modules, file systems and programs.
 //! Comes in: the running system. Goes out: a panic where it is not as asked for.
 
+use super::harness;
 use std::fs;
 use std::process::Command;
 
@@ -43,6 +44,13 @@ pub fn the_file_systems_that_tracing_needs_are_mounted() {
     let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
     assert!(mounts.lines().any(|line| line.contains(" /sys/fs/bpf bpf ")), "{mounts}");
     assert!(mounts.lines().any(|line| line.contains(" /sys/fs/cgroup cgroup2 ")), "{mounts}");
+}
+
+/// Tests call it as users do.
+pub fn rollout_runs() {
+    let output = Command::new(harness::rollout()).arg("--version").output().expect("rollout");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.trim(), concat!("rollout ", env!("CARGO_PKG_VERSION")));
 }
 
 /// Namespaces, delays and NAT rules are made with them, and a namespace is left again.

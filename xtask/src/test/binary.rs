@@ -1,5 +1,6 @@
 //! Builds a test binary that tiers run themselves. Comes in: its name. Goes out: its path.
 
+use crate::exec;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -25,21 +26,30 @@ struct Target {
 /// # Errors
 /// When it does not compile.
 pub fn build(name: &str) -> Result<PathBuf> {
-    built(name, cargo(name))
+    program(&messages(cargo(name))?, name)
+}
+
+/// Static programs for a guest.
+pub struct Static {
+    /// The test binary.
+    pub test: PathBuf,
+    /// `rollout` itself, which cargo builds for every integration test.
+    pub rollout: PathBuf,
 }
 
 /// Builds it as one static file, without debug information, which would only slow a guest's boot down.
 ///
 /// # Errors
 /// When it does not compile.
-pub fn build_static(name: &str) -> Result<PathBuf> {
+pub fn build_static(name: &str) -> Result<Static> {
     let mut command = cargo(name);
     command
         .args(["--target", TARGET, "--config"])
         .arg(format!("target.{TARGET}.rustflags=['-Ctarget-feature=+crt-static']"))
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env_remove("RUSTFLAGS");
-    built(name, command)
+    let messages = messages(command)?;
+    Ok(Static { test: program(&messages, name)?, rollout: program(&messages, "rollout")? })
 }
 
 fn cargo(name: &str) -> Command {
@@ -49,16 +59,19 @@ fn cargo(name: &str) -> Command {
     command
 }
 
-fn built(name: &str, mut command: Command) -> Result<PathBuf> {
+fn messages(mut command: Command) -> Result<String> {
     let output = command
         .stderr(Stdio::inherit())
         .output()
-        .context("failed to start `cargo test --no-run`")?;
+        .with_context(|| format!("failed to start `{}`", exec::line(&command)))?;
     if !output.status.success() {
-        bail!("test `{name}` does not compile");
+        bail!("`{}` ended with {}", exec::line(&command), output.status);
     }
-    executable(&String::from_utf8_lossy(&output.stdout), name)
-        .with_context(|| format!("cargo named no executable for test `{name}`"))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn program(messages: &str, name: &str) -> Result<PathBuf> {
+    executable(messages, name).with_context(|| format!("cargo named no program `{name}`"))
 }
 
 fn executable(messages: &str, name: &str) -> Option<PathBuf> {

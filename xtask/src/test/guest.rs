@@ -6,7 +6,7 @@ use super::{Choice, Counts, binary};
 use crate::cache::Cache;
 use crate::setup::kernel::{KERNELS, Kernel};
 use crate::vm::archive::Archive;
-use crate::vm::{boot, modules, programs};
+use crate::vm::{boot, modules, programs as host};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::Path;
@@ -41,12 +41,13 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// When they do not build or set-up is incomplete.
 pub fn run(choice: &Choice) -> Result<Counts> {
     let cache = Cache::open()?;
-    let program = fs::read(binary::build_static("guest")?)?;
+    let built = binary::build_static("guest")?;
+    let programs = [("/init", fs::read(built.test)?), ("/bin/rollout", fs::read(built.rollout)?)];
     let mut sum = Counts::default();
     let chosen = |kernel: &&Kernel| choice.kernel.as_deref().is_none_or(|key| key == kernel.key);
     for kernel in KERNELS.iter().filter(chosen) {
         eprintln!("--- {}", kernel.key);
-        sum.add(run_on(&cache, kernel, &program, &choice.words).unwrap_or_else(|error| {
+        sum.add(run_on(&cache, kernel, &programs, &choice.words).unwrap_or_else(|error| {
             eprintln!("error: {}: {error:#}", kernel.key);
             Counts { failed: 1, ..Counts::default() }
         }));
@@ -54,11 +55,16 @@ pub fn run(choice: &Choice) -> Result<Counts> {
     Ok(sum)
 }
 
-fn run_on(cache: &Cache, kernel: &Kernel, program: &[u8], tests: &[String]) -> Result<Counts> {
+fn run_on(
+    cache: &Cache,
+    kernel: &Kernel,
+    programs: &[(&str, Vec<u8>)],
+    tests: &[String],
+) -> Result<Counts> {
     let unpacked = kernel.unpacked(cache)?;
     let folder = tempfile::tempdir()?;
     let archive = folder.path().join("initramfs");
-    fs::write(&archive, initramfs(&unpacked.modules, program)?)?;
+    fs::write(&archive, initramfs(&unpacked.modules, programs)?)?;
     let mut words = format!("rollout.release={}", unpacked.release);
     if !tests.is_empty() {
         words.push_str(&format!(" rollout.tests={}", tests.join(",")));
@@ -76,14 +82,16 @@ fn judge(text: &str) -> Result<Counts> {
     Ok(counts)
 }
 
-fn initramfs(module_folder: &Path, program: &[u8]) -> Result<Vec<u8>> {
+fn initramfs(module_folder: &Path, programs: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
     let mut archive = Archive::default();
     for folder in ["/proc", "/sys", "/tmp", "/run/netns", "/etc"] {
         archive.folder(folder);
     }
     // Without it init has no output.
     archive.character("/dev/console", 5, 1);
-    archive.file("/init", program);
+    for (path, content) in programs {
+        archive.file(path, content);
+    }
     let mut order = String::new();
     for module in modules::read(module_folder, MODULES)? {
         archive.file(&format!("/modules/{}.ko", module.name), &module.content);
@@ -91,7 +99,7 @@ fn initramfs(module_folder: &Path, program: &[u8]) -> Result<Vec<u8>> {
         order.push('\n');
     }
     archive.file("/modules/order", order.as_bytes());
-    for (path, file) in programs::with_libraries(PROGRAMS)? {
+    for (path, file) in host::with_libraries(PROGRAMS)? {
         let content =
             fs::read(&file).with_context(|| format!("failed to read `{}`", file.display()))?;
         archive.file(&path, &content);
