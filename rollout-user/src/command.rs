@@ -1,5 +1,6 @@
 //! The commands: each wires sources, timeline and output together. Out: an exit code.
 
+pub mod doctor;
 pub mod explain;
 #[cfg(feature = "probe")]
 pub mod trace;
@@ -20,7 +21,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let color = use_color(cli.color);
     match cli.command {
         Command::Explain(args) => explain::run(&args, color),
-        Command::Doctor(_) => anyhow::bail!("doctor is not built into this binary yet"),
+        Command::Doctor(args) => doctor::run(&args, color),
         #[cfg(feature = "probe")]
         Command::Watch(args) => watch::run(&args, color),
         #[cfg(feature = "probe")]
