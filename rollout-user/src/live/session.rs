@@ -11,9 +11,10 @@ use crate::record::meta::{FORMAT_VERSION, Header, Hook, Hooks, Phase, Target};
 use crate::record::{Body, Record};
 use crate::recording::space::Limits;
 use crate::recording::write::{Summary, Writer};
+use crate::tables::cgroup::hierarchy::{self, Version};
 use crate::tables::netns::Namespace;
 use crate::tables::worker::Worker;
-use crate::tables::{cgroup, conntrack, data_path, host, ipvs, pods};
+use crate::tables::{conntrack, data_path, host, ipvs, pods};
 use crate::timeline::{Inlet, queue};
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -197,10 +198,12 @@ impl Starter {
     fn tables(&mut self, hooks: &mut Hooks) -> Option<pods::Followers> {
         let proc = Path::new(PROC);
         let node = Namespace::open(&proc.join("1/ns/net")).or_else(|_| Namespace::current());
-        let hierarchy = cgroup::hierarchy::find(proc);
+        let hierarchy = hierarchy::find(proc);
         if let Ok(node) = &node {
-            let unified = hierarchy.as_ref().ok().map(|hierarchy| hierarchy.root.as_path());
-            self.inlet.push_now(Body::DataPath(data_path::find(node, unified, proc)));
+            // Socket load balancers attach to the unified hierarchy only.
+            let unified = hierarchy.as_ref().ok().filter(|found| found.version == Version::V2);
+            let root = unified.map(|hierarchy| hierarchy.root.as_path());
+            self.inlet.push_now(Body::DataPath(data_path::find(node, root, proc)));
             self.ipvs(node, hooks);
             let followed = conntrack::follow(node, self.inlet.clone());
             self.attach(
