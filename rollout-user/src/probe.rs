@@ -10,7 +10,6 @@ mod attach;
 pub mod btf;
 mod facts;
 pub mod filter;
-mod hierarchy;
 mod kernel;
 mod ladder;
 mod load;
@@ -19,7 +18,6 @@ mod missed;
 mod running;
 
 pub use filter::Filter;
-pub use hierarchy::{Hierarchy, hierarchy};
 pub use ladder::Rung;
 pub use running::Running;
 

@@ -104,7 +104,9 @@ pub fn begin(sk: Address) {
     }
     connect_call::entered_syn_sent(attempt.id, attempt.denied != 0);
     if ATTEMPTS.insert(sk.0, &attempt, 0).is_err() {
-        lost(Program::Outcome, LossPlace::Map);
+        if attempt.denied == 0 {
+            lost(Program::Outcome, LossPlace::Map);
+        }
     } else if control.connect_hooked == 0 {
         announce(Program::Outcome, sk);
     }

@@ -97,7 +97,7 @@ fn tell_sent(sk: Address, skb: Address, reason: Option<u32>) {
     let answered = if skb.is_null() { None } else { packet::segment(skb) };
     let tuple = match answered {
         Some(segment) => segment.tuple,
-        None if !sk.is_null() => socket::tuple(sk).reversed(),
+        None if !sk.is_null() => socket::tuple_of_connected(sk).reversed(),
         None => return,
     };
     let netns = if sk.is_null() { packet::netns(skb) } else { socket::netns(sk) };

@@ -76,6 +76,16 @@ pub fn tuple(sk: Address) -> Tuple {
     }
 }
 
+/// As [`tuple`], for a socket that was connected and may have given its port back already.
+#[inline(always)]
+pub fn tuple_of_connected(sk: Address) -> Tuple {
+    let tuple = tuple(sk);
+    if tuple.source.port_bytes() != [0; 2] {
+        return tuple;
+    }
+    Tuple { source: tuple.source.with_port(last_port(sk)), destination: tuple.destination }
+}
+
 #[inline(always)]
 fn tuple4(sk: Address, own: [u8; 2], peer: [u8; 2]) -> Tuple {
     let near = sk.read(offset!(sk_source4)).unwrap_or([0; 4]);

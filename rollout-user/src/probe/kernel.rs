@@ -4,13 +4,14 @@
 //! [`Names`] for decoding.
 
 use super::btf::Btf;
-use super::hierarchy::{Hierarchy, hierarchy};
 use crate::decode::names::{Functions, Names};
 use crate::error::HintExt as _;
+use crate::tables::cgroup::hierarchy::{self, Version};
 use anyhow::{Context as _, Result};
 use rollout_ebpf::offsets::{Features, MISSING, ModuleOffsets, Offsets};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use zerocopy::{FromBytes, IntoBytes as _};
 
@@ -98,19 +99,19 @@ fn features(btf: &Btf) -> Features {
         retransmit_err: passes("tcp_retransmit_skb", 2),
         reset_reason: passes("tcp_send_reset", 2),
         drop_reason: passes("kfree_skb", 2),
-        cgroup_v1_subsys: match hierarchy() {
-            Hierarchy::V2 => 0,
-            Hierarchy::V1(controller) => subsystem(btf, controller).map_or(0, |index| index + 1),
-        },
+        cgroup_v1_subsys: cgroup_v1_subsystem(btf),
         connect_number: libc::SYS_connect as u32,
     }
 }
 
-/// Index of a controller in `css_set->subsys`: it depends on the kernel's configuration.
-fn subsystem(btf: &Btf, controller: &str) -> Option<u32> {
+/// 1 + index in `css_set->subsys` of the controller whose hierarchy `tables` walks: ids of two hierarchies collide,
+/// and the index depends on the kernel's configuration. 0 on cgroup v2.
+fn cgroup_v1_subsystem(btf: &Btf) -> u32 {
+    let Ok(hierarchy) = hierarchy::find(Path::new("/proc")) else { return 0 };
+    let Version::V1 { controller } = hierarchy.version else { return 0 };
     let wanted = format!("{controller}_cgrp_id");
     let found = btf.enumeration("cgroup_subsys_id");
-    found.into_iter().find(|(_, name)| *name == wanted).map(|(index, _)| index)
+    found.into_iter().find(|(_, name)| *name == wanted).map_or(0, |(index, _)| index + 1)
 }
 
 fn names(btf: &Btf) -> Names {

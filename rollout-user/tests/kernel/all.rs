@@ -1,9 +1,17 @@
 //! Tests that need a kernel to themselves, and where each runs. Comes in: nothing. Goes out: the list [`TESTS`],
 //! which the binaries `native` (this machine's kernel) and `guest` (init of a virtual machine) share.
 //! To add a test: a function without arguments that panics when it fails, and a line in the list.
+#![allow(clippy::unwrap_used, reason = "a test panics when something is not as expected")]
 
+mod connects;
+mod filters;
 pub mod harness;
+mod listeners;
+mod losses;
 mod platform;
+mod resets;
+mod space;
+mod trace;
 
 use harness::{On, Test};
 
@@ -21,4 +29,32 @@ pub const TESTS: &[Test] = tests![
     Guest platform::ip_vs_is_loaded_and_has_type_information,
     Guest platform::the_file_systems_that_tracing_needs_are_mounted,
     Guest platform::programs_for_network_set_ups_run,
+    Everywhere connects::an_accepted_connect_is_established_and_closed,
+    Everywhere connects::an_accepted_connect_over_ipv6_is_established_and_closed,
+    Everywhere connects::an_ipv4_mapped_connect_is_told_as_ipv4,
+    Everywhere connects::f04_a_refused_connect_has_its_errno_and_its_reset,
+    Everywhere connects::f04_a_refused_connect_over_ipv6_has_its_errno_and_its_reset,
+    Everywhere connects::f04_a_connect_that_times_out_tells_its_retransmits_and_where_its_syns_went,
+    Everywhere connects::f06_a_retransmit_that_was_not_sent_is_told_apart,
+    Everywhere connects::f03_no_route_is_told_without_an_attempt,
+    Everywhere connects::f03_a_prohibited_destination_is_told_without_an_attempt,
+    Everywhere connects::f03_only_tcp_calls_are_told,
+    Everywhere connects::a_neighbour_that_does_not_answer_makes_the_host_unreachable,
+    Everywhere connects::f03_an_abandoned_connect_has_no_error,
+    Everywhere connects::a_retransmitted_connect_succeeds_later,
+    Everywhere connects::f05_a_socket_that_connects_again_is_another_attempt_with_its_own_port,
+    Everywhere resets::f10_a_closed_port_answers_with_a_reset_without_a_socket,
+    Everywhere resets::f10_a_closed_port_answers_with_a_reset_over_ipv6,
+    Everywhere resets::an_established_connection_that_is_reset_carries_its_attempt,
+    Everywhere resets::f07_unaccepted_connections_are_reset_when_their_listener_closes,
+    Everywhere listeners::f09_a_listener_opens_and_closes_once,
+    Everywhere listeners::f09_a_listener_on_ipv6_opens_and_closes_once,
+    Everywhere listeners::f09_every_child_of_a_listener_is_not_an_opening,
+    Everywhere listeners::f09_a_failed_listen_opens_and_closes_its_own_socket_only,
+    Everywhere listeners::f09_two_listeners_of_one_address_are_told_apart,
+    Everywhere listeners::f09_an_mptcp_listener_is_told_once,
+    Everywhere filters::f17_only_wanted_ports_are_told_until_the_filter_is_open_again,
+    Everywhere filters::f17_a_namespace_that_was_denied_is_silent_and_an_unknown_one_is_not,
+    Everywhere losses::a_burst_into_a_small_ring_is_delivered_or_counted_exactly,
+    Everywhere losses::a_full_map_of_attempts_is_counted,
 ];
