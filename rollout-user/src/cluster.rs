@@ -6,6 +6,7 @@
 mod access;
 mod backoff;
 pub mod checks;
+mod clock;
 mod convert;
 mod failure;
 mod kind;

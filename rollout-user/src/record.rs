@@ -31,6 +31,8 @@ pub enum Body {
     Header(meta::Header),
     /// A pair of clock readings.
     Clock(meta::Clock),
+    /// The API server's clock against this node's; at the start, then every few minutes.
+    ServerClock(meta::ServerClock),
     /// Something was lost, and how much.
     Loss(meta::Loss),
     /// Which hook serves which fact.

@@ -5,7 +5,7 @@
 
 use super::failure::Failure;
 use super::rbac::{self, RULES, Rule};
-use super::{Access, Cluster, Scope, request};
+use super::{Access, Cluster, Scope, clock, request};
 use crate::error::hint_of;
 use serde_json::json;
 
@@ -65,11 +65,33 @@ pub async fn checks(access: &Access, scope: &Scope) -> Vec<Check> {
             return checks;
         }
     }
+    checks.push(server_clock(&cluster).await);
     checks.extend(permissions(&cluster).await);
     if let Some(node) = &scope.node {
         checks.push(node_name(&cluster, node).await);
     }
     checks
+}
+
+/// Above this timestamps of the API tell less than they could, ns.
+const CLOCK_GOOD_NS: i64 = 250_000_000;
+
+async fn server_clock(cluster: &Cluster) -> Check {
+    let name = "API server's clock";
+    let Some(clock) = clock::measure(&cluster.client, &cluster.timing).await else {
+        return Check::new(name, CheckResult::Unknown, "its answers have no readable date");
+    };
+    let (least, most) = (clock.ahead_at_least_ns, clock.ahead_at_most_ns);
+    let found = format!("{:+.2} to {:+.2} s from this node's", seconds(least), seconds(most));
+    if least > CLOCK_GOOD_NS || most < -CLOCK_GOOD_NS {
+        return Check::new(name, CheckResult::Limited, found)
+            .remedy("synchronise the clocks of this node and of the control plane (NTP)");
+    }
+    Check::new(name, CheckResult::Good, found)
+}
+
+fn seconds(ns: i64) -> f64 {
+    ns as f64 / 1e9
 }
 
 fn unusable(name: &str, error: &anyhow::Error) -> Check {

@@ -7,11 +7,12 @@ use super::kind::Kind;
 use super::owners::{Owners, Wanted};
 use super::request::Query;
 use super::seen::{Holder, Seen};
-use super::watch::{Standing, Watch};
-use super::{Cluster, Scope};
+use super::watch::{Standing, Watch, push};
+use super::{Cluster, Scope, clock};
 use crate::error::hinted;
+use crate::record::Body;
 use crate::record::cluster::{Deployment, EndpointSlice, Pod, ReplicaSet, Service};
-use crate::timeline::Inlet;
+use crate::timeline::{Inlet, monotonic_ns};
 use std::sync::Arc;
 use std::sync::Mutex as PlainMutex;
 use std::time::Duration;
@@ -38,6 +39,11 @@ pub struct Behind {
     /// What to do about it.
     pub remedy: Option<&'static str>,
 }
+
+/// Between two measurements of the server's clock.
+const CLOCK_EVERY: Duration = Duration::from_secs(300);
+/// After one that failed.
+const CLOCK_AGAIN: Duration = Duration::from_secs(20);
 
 struct Starter<'a> {
     cluster: &'a Cluster,
@@ -128,7 +134,20 @@ pub(super) fn start(cluster: &Cluster, scope: &Scope, inlet: &Inlet) -> Watches 
         notes: notes.clone(),
     };
     tasks.spawn(fetcher.run());
+    tasks.spawn(clocks(cluster.clone(), inlet.clone()));
     Watches { _tasks: tasks, standings, pods, node: scope.node.clone(), notes }
+}
+
+/// Measures the server's clock now and then. An answer without a date is no measurement, and says nothing.
+async fn clocks(cluster: Cluster, inlet: Inlet) {
+    loop {
+        let measured = clock::measure(&cluster.client, &cluster.timing).await;
+        let pause = if measured.is_some() { CLOCK_EVERY } else { CLOCK_AGAIN };
+        if let Some(measured) = measured {
+            push(&inlet, monotonic_ns(), Body::ServerClock(measured)).await;
+        }
+        tokio::time::sleep(pause).await;
+    }
 }
 
 impl Watches {

@@ -63,6 +63,7 @@ pub fn kind_of(body: &Body) -> &'static str {
         Body::Exit(_) => "exit",
         Body::Header(_) => "header",
         Body::Clock(_) => "clock",
+        Body::ServerClock(_) => "server_clock",
         Body::Loss(_) => "loss",
         Body::Hooks(_) => "hooks",
         Body::DataPath(_) => "data_path",

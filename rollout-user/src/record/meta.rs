@@ -47,6 +47,16 @@ pub struct Clock {
     pub error_ns: u64,
 }
 
+/// How far the API server's clock is ahead of this node's (negative: behind), from the `Date` of its answers. Its
+/// timestamps (creation, deletion, `managedFields`) are by that clock; a pod's `Ready` transition is by its node's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerClock {
+    /// At least so much, ns.
+    pub ahead_at_least_ns: i64,
+    /// At most so much, ns.
+    pub ahead_at_most_ns: i64,
+}
+
 /// Where something can be lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -138,6 +138,7 @@ async fn doctor_asks_for_every_right_and_prints_the_missing_role() {
     server.list(REVIEWS, review(false));
     server.list(REVIEWS, review(true));
     server.list("/api/v1/pods", page(10, &[pod("a", "ua", 5, "10.1.0.5")]));
+    server.date_ahead(90);
     let (_directory, access) = access(&server.url(), timing());
     let checks = cluster::checks(&access, &node()).await;
 
@@ -145,6 +146,8 @@ async fn doctor_asks_for_every_right_and_prints_the_missing_role() {
     assert_eq!(named(&checks, "may list pods").result, CheckResult::Bad);
     assert_eq!(named(&checks, "may watch deployments").result, CheckResult::Good);
     assert_eq!(named(&checks, "node name").result, CheckResult::Good);
+    let clock = named(&checks, "API server's clock");
+    assert_eq!(clock.result, CheckResult::Limited, "{}", clock.found);
     assert_eq!(named(&checks, "ClusterRole").found, "missing: list pods");
     let remedy = named(&checks, "ClusterRole").remedy.clone().unwrap();
     assert!(remedy.contains("kind: ClusterRole\n"), "{remedy}");

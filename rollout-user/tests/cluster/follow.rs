@@ -195,3 +195,21 @@ async fn hostile_strings_pass_as_data_and_huge_labels_are_counted() {
     let back: Vec<rollout::record::Record> = serde_json::from_str(&json).unwrap();
     assert_eq!(back, run.records);
 }
+
+#[tokio::test]
+async fn the_servers_clock_is_measured() {
+    let server = Server::start().await;
+    server.date_ahead(-40);
+    let mut run = Run::start(&server, node(), timing()).await;
+    let clock = |run: &Run| {
+        run.records.iter().find_map(|record| match &record.body {
+            Body::ServerClock(clock) => Some(clock.clone()),
+            _ => None,
+        })
+    };
+    run.until("the clock", |run| clock(run).is_some()).await;
+    let clock = clock(&run).unwrap();
+    let bounds = clock.ahead_at_least_ns..=clock.ahead_at_most_ns;
+    assert!(bounds.contains(&-40_000_000_000), "{bounds:?}");
+    assert!(!bounds.contains(&0), "one answer alone says it to a second");
+}

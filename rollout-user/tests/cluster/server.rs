@@ -3,6 +3,7 @@
 //! In: for each path, a row of answers to lists and a row of answers to watches; the last of a row repeats. Out: what
 //! was asked. Paths without a script list nothing and watch silently.
 
+use jiff::ToSpan;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -44,6 +45,8 @@ struct Script {
     lists: BTreeMap<String, VecDeque<Answer>>,
     watches: BTreeMap<String, VecDeque<Answer>>,
     asked: Vec<String>,
+    /// Seconds by which the `Date` of answers is ahead; `None`: answers have none.
+    ahead: Option<i64>,
 }
 
 /// The server; dropping it closes everything.
@@ -96,6 +99,11 @@ impl Server {
     pub fn watch(&self, path: &str, answer: Answer) {
         let mut script = self.script.lock().unwrap();
         script.watches.entry(path.into()).or_default().push_back(answer);
+    }
+
+    /// Answers carry a date from now on, by a clock that is ahead.
+    pub fn date_ahead(&self, seconds: i64) {
+        self.script.lock().unwrap().ahead = Some(seconds);
     }
 
     /// Every request so far, as `METHOD URL`.
@@ -151,14 +159,18 @@ async fn connection(stream: TcpStream, script: Arc<Mutex<Script>>) {
         stream.read_exact(&mut body).await.unwrap();
         let request = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
         let reply = answer(&script, request, &String::from_utf8(body).unwrap());
-        if !respond(stream.get_mut(), reply).await {
+        let ahead = script.lock().unwrap().ahead;
+        let date = ahead.map(|seconds| jiff::Timestamp::now() + seconds.seconds());
+        let date =
+            date.map(|date| date.strftime("date: %a, %d %b %Y %H:%M:%S GMT\r\n").to_string());
+        if !respond(stream.get_mut(), reply, &date.unwrap_or_default()).await {
             return;
         }
     }
 }
 
 /// Whether the connection can go on.
-async fn respond(stream: &mut TcpStream, reply: Answer) -> bool {
+async fn respond(stream: &mut TcpStream, reply: Answer, date: &str) -> bool {
     let (code, text) = match reply {
         Answer::Json(code, value) => (code, value.to_string()),
         Answer::Text(code, text) => (code, text),
@@ -168,7 +180,7 @@ async fn respond(stream: &mut TcpStream, reply: Answer) -> bool {
         }
         Answer::Stream(steps) => return follow(stream, steps).await,
     };
-    let head = format!("HTTP/1.1 {code} X\r\ncontent-length: {}\r\n\r\n", text.len());
+    let head = format!("HTTP/1.1 {code} X\r\n{date}content-length: {}\r\n\r\n", text.len());
     stream.write_all(head.as_bytes()).await.is_ok()
         && stream.write_all(text.as_bytes()).await.is_ok()
 }
