@@ -1,4 +1,4 @@
-//! Tier `checks`: tidy, formatting, lints. Comes in: the sources. Goes out: one count for each file or command.
+//! Tier `checks`: tidy, formatting, lints. Comes in: the sources. Goes out: one count for each rule and command.
 
 use super::Counts;
 use crate::{exec, tidy};
