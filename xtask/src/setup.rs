@@ -9,7 +9,7 @@ mod machine;
 mod packages;
 pub mod qemu;
 mod schedule;
-pub mod suite;
+mod suite;
 
 use crate::cache::Cache;
 use crate::hint::hinted;

@@ -9,7 +9,6 @@ mod guest;
 mod native;
 mod workspace;
 
-pub use binary::TARGET;
 pub use counts::Counts;
 
 use crate::setup::kernel::KERNELS;

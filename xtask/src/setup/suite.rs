@@ -37,11 +37,6 @@ impl Suite {
         Ok(suite)
     }
 
-    /// The source list, for tools that read suites by themselves.
-    pub fn sources(&self) -> PathBuf {
-        self.folder.join("sources.list")
-    }
-
     /// The packages that `meta` stands for: its first-level dependencies.
     ///
     /// # Errors
