@@ -54,7 +54,7 @@ pub(super) fn holder(
         .filter(|one| one.claim.possible_until_ns < time_ns)
         .max_by_key(|one| (one.claim.possible_until_ns, one.uid.as_str()));
     // A packet in that moment may still mean the last holder, unless another one came after it.
-    let releasing = active().any(|one| one.claim.sure_until_ns <= time_ns);
+    let releasing = active().any(|one| one.claim.sure_from_ns <= time_ns);
     let late = late.filter(|_| !releasing);
     let candidates: Vec<&Claimant> = active().chain(late).collect();
     let nodes: BTreeSet<Option<&str>> = claimants.iter().map(|one| one.node.as_deref()).collect();

@@ -4,8 +4,11 @@
 
 use super::tag::HostClient;
 use crate::record::kernel::Netns;
-use crate::record::table::{Cgroup, CgroupOwner, PodNetns};
+use crate::record::table::{Cgroup, CgroupOwner, KubeletProcess, PodNetns};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Processes of kubelet that are found within this time live at the same time, ns.
+const TOGETHER_NS: u64 = 1_000_000_000;
 
 /// What is known of a socket's owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +31,10 @@ pub(super) struct Sockets {
     /// Inodes are reused (F20): several pods over time.
     by_inum: BTreeMap<u32, BTreeSet<String>>,
     cgroups_of: BTreeMap<String, BTreeSet<u64>>,
+    /// cgroups by container id.
+    containers: BTreeMap<String, BTreeSet<u64>>,
+    /// kubelet's process ids, by time and record id.
+    kubelets: BTreeMap<(u64, u64), u32>,
     netns_of: BTreeMap<String, BTreeSet<Netns>>,
 }
 
@@ -40,9 +47,28 @@ impl Sockets {
         if let CgroupOwner::Pod { uid, .. } = &cgroup.owner {
             self.cgroups_of.entry(uid.clone()).or_default().insert(cgroup.id);
         }
+        if let Some(container) = container_of(&cgroup.owner) {
+            self.containers.entry(container.to_owned()).or_default().insert(cgroup.id);
+        }
+    }
+
+    pub fn observe_kubelet(&mut self, time_ns: u64, id: u64, process: &KubeletProcess) {
+        self.kubelets.insert((time_ns, id), process.pid);
+    }
+
+    /// Until another kubelet was found; those that were found together live together.
+    fn is_kubelet(&self, pid: u32, time_ns: u64) -> bool {
+        self.kubelets.iter().any(|((found_ns, _), kubelet)| {
+            let next = self.kubelets.range((found_ns.saturating_add(TOGETHER_NS), 0)..).next();
+            *kubelet == pid && next.is_none_or(|((next_ns, _), _)| time_ns < *next_ns)
+        })
     }
 
     pub fn observe_netns(&mut self, netns: &PodNetns) {
+        // The node's own namespace is shared by processes and host-network pods: it names nobody.
+        if netns.uid.is_empty() {
+            return;
+        }
         if netns.netns.cookie != 0 {
             self.by_cookie.entry(netns.netns.cookie).or_default().insert(netns.uid.clone());
         }
@@ -50,20 +76,29 @@ impl Sockets {
         self.netns_of.entry(netns.uid.clone()).or_default().insert(netns.netns);
     }
 
-    /// The owner of a socket. `lived(uid)` tells whether that pod can have existed then and has a namespace of its
-    /// own.
+    /// The owner of a socket. `of_container(id)` gives the UID of the pod whose status names that container;
+    /// `lived(uid)` tells whether that pod can have existed then with a namespace of its own.
     pub fn owner(
         &self,
-        cgroup: u64,
-        netns: Netns,
+        (cgroup, netns, pid): (u64, Netns, u32),
         time_ns: u64,
+        of_container: impl Fn(&str) -> Option<String>,
         lived: impl Fn(&str) -> bool,
     ) -> Owner {
-        let fallback = match self.cgroup_owner(cgroup, time_ns) {
+        let host = || {
+            let kubelet = self.is_kubelet(pid, time_ns);
+            Owner::Host(if kubelet { HostClient::Kubelet } else { HostClient::Host })
+        };
+        let known = self.cgroup_owner(cgroup, time_ns);
+        // A static pod's cgroup has its config hash for a UID: the container tells which pod it is to the API.
+        let container = known.and_then(|(_, owner)| container_of(owner)).and_then(of_container);
+        let fallback = match known {
+            _ if container.is_some() => return container.map_or(Owner::Unknown, Owner::Pod),
             Some((_, CgroupOwner::Pod { uid, .. })) => return Owner::Pod(uid.clone()),
             Some((_, CgroupOwner::Kubelet)) => return Owner::Host(HostClient::Kubelet),
-            Some((false, CgroupOwner::Host)) => return Owner::Host(HostClient::Host),
-            Some((true, CgroupOwner::Host)) => Owner::Host(HostClient::Host),
+            Some((false, CgroupOwner::Host)) => return host(),
+            Some((true, CgroupOwner::Host)) => host(),
+            None if self.is_kubelet(pid, time_ns) => host(),
             Some((_, CgroupOwner::Container { .. })) | None => Owner::Unknown,
         };
         let cookie = self.by_cookie.get(&netns.cookie).filter(|_| netns.cookie != 0);
@@ -91,13 +126,22 @@ impl Sockets {
         before.or_else(|| owners.first_key_value()).map(|(_, owner)| owner)
     }
 
-    /// The pod's cgroups.
-    pub fn cgroups_of(&self, uid: &str) -> impl Iterator<Item = u64> {
-        self.cgroups_of.get(uid).into_iter().flatten().copied()
+    /// The pod's cgroups, by its UID and its containers' ids.
+    pub fn cgroups_of(&self, uid: &str, containers: &BTreeSet<String>) -> BTreeSet<u64> {
+        let by_container = containers.iter().filter_map(|id| self.containers.get(id));
+        self.cgroups_of.get(uid).into_iter().chain(by_container).flatten().copied().collect()
     }
 
     /// The pod's namespaces.
     pub fn netns_of(&self, uid: &str) -> impl Iterator<Item = Netns> {
         self.netns_of.get(uid).into_iter().flatten().copied()
+    }
+}
+
+fn container_of(owner: &CgroupOwner) -> Option<&str> {
+    match owner {
+        CgroupOwner::Pod { container, .. } => container.as_deref(),
+        CgroupOwner::Container { id } => Some(id),
+        CgroupOwner::Kubelet | CgroupOwner::Host => None,
     }
 }

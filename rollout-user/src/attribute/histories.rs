@@ -7,9 +7,9 @@ use super::backend::{Backends, Choices};
 use super::client::{Owner, Sockets};
 use super::clock::ClockMap;
 use super::kernel::KernelFacts;
-use super::pod::{Context, Life, PodHistory, Possible};
+use super::pod::{Context, Life, PODS, PodHistory, Possible};
 use super::service::Services;
-use super::slice::Slices;
+use super::slice::{SLICES, Slices};
 use super::sync::{Gap, Sync};
 use super::tag::{BackendTag, Certainty, HostClient, PodRef, PodState, ServiceTag, StateAt, Tag};
 use super::timeline::{Happened, Moment, PodTimeline};
@@ -22,9 +22,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 
-const PODS: &str = "pods";
-const SLICES: &str = "endpointslices";
-
 /// A pod that a watch has seen.
 #[derive(Debug, Clone, Default)]
 struct KnownPod {
@@ -34,6 +31,8 @@ struct KnownPod {
     owner: Option<(String, String, String)>,
     template_hash: Option<String>,
     host_network: bool,
+    addressed: bool,
+    containers: BTreeSet<String>,
     history: PodHistory,
     life: OnceLock<Life>,
 }
@@ -45,6 +44,9 @@ pub struct Histories {
     sync: Sync,
     pods: BTreeMap<String, KnownPod>,
     by_address: BTreeMap<IpAddr, BTreeSet<String>>,
+    by_container: BTreeMap<String, String>,
+    /// Pods whose address was never seen: they may hold any.
+    addressless: BTreeSet<String>,
     slices: Slices,
     services: Services,
     workloads: Workloads,
@@ -58,6 +60,9 @@ impl Histories {
     /// Takes in one record; those that carry no history are ignored. The order of calls does not matter.
     pub fn observe(&mut self, record: &Record) {
         let (time_ns, id) = (record.time_ns, record.id);
+        if self.sync.last_loss().is_some_and(|end| self.last_ns <= end && end < time_ns) {
+            self.forget_lives();
+        }
         self.last_ns = self.last_ns.max(time_ns);
         match &record.body {
             Body::Clock(clock) => {
@@ -74,15 +79,11 @@ impl Histories {
             }
             Body::Pod(observed) => self.observe_pod(time_ns, id, observed),
             Body::EndpointSlice(observed) => {
-                self.sync.observe_arrival(SLICES, "", time_ns);
                 for (address, uid) in self.slices.observe(time_ns, id, observed) {
                     self.by_address.entry(address).or_default().insert(uid);
                 }
             }
-            Body::Service(observed) => {
-                self.sync.observe_arrival("services", "", time_ns);
-                self.services.observe(time_ns, id, observed);
-            }
+            Body::Service(observed) => self.services.observe(time_ns, id, observed),
             Body::ReplicaSet(observed) => self.workloads.observe_set(time_ns, observed),
             Body::Deployment(observed) => {
                 self.workloads.observe_deployment(time_ns, id, observed);
@@ -98,6 +99,7 @@ impl Histories {
             Body::IpvsServiceGone(gone) => self.kernel.observe_service_gone(time_ns, id, gone),
             Body::IpvsTable(table) => self.kernel.observe_table(time_ns, id, table),
             Body::Cgroup(cgroup) => self.sockets.observe_cgroup(time_ns, id, cgroup),
+            Body::KubeletProcess(one) => self.sockets.observe_kubelet(time_ns, id, one),
             Body::PodNetns(netns) => self.sockets.observe_netns(netns),
             _ => {}
         }
@@ -121,13 +123,17 @@ impl Histories {
         for address in &pod.ips {
             self.by_address.entry(*address).or_default().insert(meta.uid.clone());
         }
-        self.sync.observe_arrival(PODS, "", time_ns);
-        if let Some(node) = &pod.node {
-            self.sync.observe_arrival(PODS, &format!("node={node}"), time_ns);
+        if !pod.ips.is_empty() {
+            known.addressed = true;
         }
-        if let Some(workload) = workload_by_name(known) {
-            let scope = format!("{}/{workload}", meta.namespace);
-            self.sync.observe_arrival(PODS, &scope, time_ns);
+        if known.addressed || known.host_network || known.node.is_none() {
+            self.addressless.remove(&meta.uid);
+        } else {
+            self.addressless.insert(meta.uid.clone());
+        }
+        for container in pod.containers.iter().filter(|one| !one.id.is_empty()) {
+            known.containers.insert(container.id.clone());
+            self.by_container.insert(container.id.clone(), meta.uid.clone());
         }
     }
 
@@ -149,7 +155,7 @@ impl Histories {
                 Tag { certainty: tag.certainty.max(Certainty::Changing), ..tag }
             }
             Holder::OneOf(uids) => {
-                let cut = self.sync.anything_lost_by(time_ns) || !self.any_pod_watch(time_ns);
+                let cut = self.sync.anything_lost_by(PODS, time_ns) || !self.any_pod_watch(time_ns);
                 let candidates: BTreeSet<PodRef> =
                     uids.iter().map(|uid| self.pod_ref(uid)).collect();
                 Tag {
@@ -170,9 +176,13 @@ impl Histories {
         let (claims, host_network, node) = match self.pods.get(uid) {
             Some(pod) => (matching(self.life(uid, pod)), pod.host_network, pod.node.clone()),
             None => {
-                let lives = self.slices.lives(uid, &self.sync);
+                let lives = self.slices.lives(uid, self.context(&[]));
                 let node = self.slices.pod(uid).and_then(|pod| pod.node.clone());
-                (lives.iter().flat_map(matching).take(1).collect(), false, node)
+                let mut claims: Vec<_> = lives.iter().flat_map(matching).take(1).collect();
+                if self.is_missing(uid) {
+                    claims.iter_mut().for_each(|claim| claim.sure_until_ns = 0);
+                }
+                (claims, false, node)
             }
         };
         let claimant =
@@ -189,11 +199,11 @@ impl Histories {
                 (vec![self.life(uid, pod).at(time_ns)], watched)
             }
             None => {
-                let lives = self.slices.lives(uid, &self.sync);
+                let lives = self.slices.lives(uid, self.context(&[]));
                 let possible = lives.iter().map(|life| life.at(time_ns)).collect();
                 let mut scopes = self.sync.scopes(SLICES);
                 let watched = scopes.any(|scope| self.sync.in_sync(SLICES, scope, time_ns));
-                (possible, watched)
+                (possible, watched && !self.is_missing(uid))
             }
         };
         let state = together(&possible);
@@ -212,22 +222,23 @@ impl Histories {
         match self.pods.get(uid) {
             Some(pod) => self.life(uid, pod).at(time_ns).states,
             None => {
-                let lives = self.slices.lives(uid, &self.sync);
+                let lives = self.slices.lives(uid, self.context(&[]));
                 lives.iter().flat_map(|life| life.at(time_ns).states).collect()
             }
         }
     }
 
     /// Whose socket it is: by cgroup, else by network namespace, never by address (F13). A pod that the cluster has
-    /// not told of yet is named by its UID alone, `unknown`. `_pid` is evidence only: process ids are reused.
-    pub fn client(&self, cgroup: u64, netns: Netns, _pid: u32, time_ns: u64) -> Tag {
+    /// not told of yet is named by its UID alone, `unknown`. The process id tells kubelet from its neighbours (F25).
+    pub fn client(&self, cgroup: u64, netns: Netns, pid: u32, time_ns: u64) -> Tag {
         let lived = |uid: &str| {
             self.pods.get(uid).is_none_or(|pod| {
                 let states = self.life(uid, pod).at(time_ns).states;
                 !pod.host_network && !states.is_empty() && states != [PodState::Gone]
             })
         };
-        match self.sockets.owner(cgroup, netns, time_ns, lived) {
+        let of_container = |id: &str| self.by_container.get(id).cloned();
+        match self.sockets.owner((cgroup, netns, pid), time_ns, of_container, lived) {
             Owner::Pod(uid) => self.pod_by_uid_at(&uid, time_ns),
             Owner::Host(host) => self.host(host),
             Owner::OneOf(uids) => {
@@ -300,10 +311,12 @@ impl Histories {
             moments.extend(life_moments(self.life(uid, pod), pod));
             addresses.extend(self.life(uid, pod).claims.iter().map(|(address, _)| *address));
         } else {
-            let lives = self.slices.lives(uid, &self.sync);
+            let lives = self.slices.lives(uid, self.context(&[]));
             addresses.extend(lives.iter().flat_map(|life| &life.claims).map(|(one, _)| *one));
         }
-        let cgroups: BTreeSet<u64> = self.sockets.cgroups_of(uid).collect();
+        let none = BTreeSet::new();
+        let containers = self.pods.get(uid).map_or(&none, |pod| &pod.containers);
+        let cgroups = self.sockets.cgroups_of(uid, containers);
         let netns: Vec<Netns> = self.sockets.netns_of(uid).collect();
         moments.extend(self.kernel.listener_moments(&netns, &cgroups));
         moments.extend(self.kernel.process_moments(&cgroups));
@@ -365,9 +378,12 @@ impl Histories {
     fn life<'a>(&self, uid: &str, pod: &'a KnownPod) -> &'a Life {
         pod.life.get_or_init(|| {
             let scopes = self.scopes_of(uid, pod);
-            let context = Context { clock: &self.clock, sync: &self.sync, scopes: &scopes };
-            pod.history.life(context)
+            pod.history.life(self.context(&scopes))
         })
+    }
+
+    fn context<'a>(&'a self, scopes: &'a [String]) -> Context<'a> {
+        Context { clock: &self.clock, sync: &self.sync, scopes, last_ns: self.last_ns }
     }
 
     /// The scopes that cover a pod: its node's, its workload's, everything.
@@ -384,12 +400,35 @@ impl Histories {
         self.sync.scopes(PODS).filter(covers).map(str::to_owned).collect()
     }
 
-    /// Whether every pod that can hold an address of that node was being watched.
+    /// Whether every pod that can hold an address of that node was being watched, and has told its address.
     fn all_pods_watched(&self, node: Option<&str>, time_ns: u64) -> bool {
         let everything = self.sync.in_sync(PODS, "", time_ns);
         let of_node =
             || node.is_some_and(|node| self.sync.in_sync(PODS, &format!("node={node}"), time_ns));
-        (everything || of_node()) && !self.sync.anything_lost_by(time_ns)
+        let nameless = |uid: &String| {
+            self.pods.get(uid).is_some_and(|pod| {
+                pod.node.as_deref() == node && self.life(uid, pod).may_run_at(time_ns)
+            })
+        };
+        (everything || of_node())
+            && !self.sync.anything_lost_by(PODS, time_ns)
+            && !self.addressless.iter().any(nameless)
+    }
+
+    /// Whether a pod that only slices tell of should have been told of by a watch over pods: what that one knew is
+    /// missing, and would have counted for more.
+    fn is_missing(&self, uid: &str) -> bool {
+        let Some(pod) = self.slices.pod(uid) else { return false };
+        let covers = |scope: &str| match (scope.strip_prefix("node="), scope.split_once('/')) {
+            _ if scope.is_empty() => true,
+            (Some(node), _) => pod.node.as_deref() == Some(node),
+            (None, Some((namespace, name))) => {
+                let rest = pod.name.strip_prefix(name);
+                namespace == pod.namespace && rest.is_some_and(|rest| rest.starts_with('-'))
+            }
+            (None, None) => false,
+        };
+        self.sync.scopes(PODS).any(covers)
     }
 
     fn any_pod_watch(&self, time_ns: u64) -> bool {
@@ -444,13 +483,13 @@ fn life_moments(life: &Life, pod: &KnownPod) -> Vec<Moment> {
         say(Happened::AddressAssigned, from, claim.sure_from_ns, address.to_string(), id);
     }
     for run in life.runs.iter().filter(|run| run.seen_ns > 0) {
-        let what = match run.states.1 {
-            PodState::Starting => continue,
-            PodState::Ready => Happened::Ready,
-            PodState::NotReady => Happened::NotReady,
-            PodState::Terminating => Happened::DeletionRequested,
-            PodState::Finished => Happened::Finished,
-            PodState::Gone => Happened::Gone,
+        let what = match run.states {
+            [PodState::Ready] => Happened::Ready,
+            [PodState::NotReady] => Happened::NotReady,
+            [PodState::Terminating] => Happened::DeletionRequested,
+            [PodState::Finished] => Happened::Finished,
+            [PodState::Gone] => Happened::Gone,
+            _ => continue,
         };
         say(what, run.not_before_ns, run.seen_ns, String::new(), run.id);
     }

@@ -3,16 +3,24 @@
 //! In: the pod's versions, the clock, the state of the watches. Out: runs of states with overlapping bounds.
 
 use super::clock::ClockMap;
+use super::slice::SLICES;
 use super::sync::Sync;
 use super::tag::{PodState, StateAt};
 use super::versions::{Sighting, Step, Versions, WATCH_LAG_NS};
 use crate::record::cluster::{Observed, Pod};
 use std::net::IpAddr;
 
+/// The resource's name in `WatchState`.
+pub(super) const PODS: &str = "pods";
+
+/// How long the sandbox of a pod that was removed by force may outlive its object, ns.
+const LINGER_NS: u64 = 60_000_000_000;
+
 /// What a version of a pod contributes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct PodFacts {
     pub created: Option<i64>,
+    pub updated: Option<i64>,
     pub ips: Vec<IpAddr>,
     pub ready: bool,
     pub ready_changed: Option<i64>,
@@ -35,6 +43,7 @@ impl PodFacts {
         };
         Self {
             created: pod.meta.created,
+            updated: pod.meta.updated,
             ips: pod.ips.clone(),
             ready: pod.ready,
             ready_changed: pod.ready_changed,
@@ -57,25 +66,43 @@ pub(super) struct Context<'a> {
     pub sync: &'a Sync,
     /// This pod's watches.
     pub scopes: &'a [String],
+    /// Time of the last record, ns.
+    pub last_ns: u64,
 }
 
 impl Context<'_> {
     /// Whether a version between two sightings can have gone unseen.
-    fn may_have_missed(&self, from_ns: u64, to_ns: u64, linked: bool) -> bool {
-        let lost = !linked && self.sync.lost_observations(from_ns, to_ns).next().is_some();
-        lost || !self.watched_throughout(from_ns, to_ns)
+    fn may_have_missed(&self, from_ns: u64, to_ns: u64) -> bool {
+        let mut losses = self.sync.lost_observations(PODS, from_ns, to_ns);
+        let lost = losses.next().is_some();
+        lost || !self.watched_throughout(from_ns, to_ns) || self.listed(to_ns)
+    }
+
+    /// The same for a slice.
+    pub fn missed_slices(&self, from_ns: u64, to_ns: u64) -> bool {
+        let sync = self.sync;
+        let mut losses = sync.lost_observations(SLICES, from_ns, to_ns);
+        let lost = losses.next().is_some();
+        let mut scopes = sync.scopes(SLICES);
+        lost || !scopes.any(|scope| sync.in_sync_throughout(SLICES, scope, from_ns, to_ns))
+    }
+
+    /// Whether the version that arrived then may have come with a first list, which tells of no versions between.
+    fn listed(&self, arrival_ns: u64) -> bool {
+        let until = arrival_ns.saturating_add(WATCH_LAG_NS);
+        self.scopes.iter().any(|scope| self.sync.listed_between(PODS, scope, arrival_ns, until))
     }
 
     fn watched_throughout(&self, from_ns: u64, to_ns: u64) -> bool {
-        self.scopes.iter().any(|scope| self.sync.in_sync_throughout("pods", scope, from_ns, to_ns))
+        self.scopes.iter().any(|scope| self.sync.in_sync_throughout(PODS, scope, from_ns, to_ns))
     }
 }
 
 /// A time during which the pod was in one state, with bounds for its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Run {
-    /// The state; two where one version cannot tell (`starting` or `not_ready`).
-    pub states: (PodState, PodState),
+    /// The state; several where a version cannot tell, in order.
+    pub states: &'static [PodState],
     /// It began after this, ns.
     pub not_before_ns: u64,
     /// It, or a later one, had begun at this time, ns.
@@ -83,6 +110,24 @@ pub(super) struct Run {
     /// Record id.
     pub id: u64,
 }
+
+impl Run {
+    /// Whether it is this state and no other.
+    pub fn is(&self, state: PodState) -> bool {
+        self.states == [state]
+    }
+}
+
+/// What a pod may have been before it was first seen, in order of a pod's life.
+pub(super) const UNSEEN: &[PodState] = &[
+    PodState::Starting,
+    PodState::Ready,
+    PodState::NotReady,
+    PodState::Terminating,
+    PodState::Finished,
+];
+/// Not ready, and whether it ever was is not known.
+pub(super) const UNREADY: &[PodState] = &[PodState::Starting, PodState::NotReady];
 
 /// When a pod held an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +177,13 @@ impl Possible {
 }
 
 impl Life {
+    /// Whether the pod's sandbox can have existed then, and held an address: after the object, too.
+    pub fn may_run_at(&self, time_ns: u64) -> bool {
+        let gone = self.runs.iter().find(|run| run.is(PodState::Gone));
+        let until = gone.map_or(u64::MAX, |run| run.seen_ns.saturating_add(LINGER_NS));
+        self.created_ns <= time_ns && time_ns <= until
+    }
+
     /// What was possible at `time_ns`. Empty: the pod did not exist yet.
     pub fn at(&self, time_ns: u64) -> Possible {
         let begun = self.runs.partition_point(|run| run.not_before_ns <= time_ns);
@@ -141,9 +193,9 @@ impl Life {
         let runs = self.runs.get(over..begun.max(over)).filter(|_| !lost_sight).unwrap_or_default();
         let mut states = Vec::new();
         for run in runs {
-            for state in [run.states.0, run.states.1] {
-                if states.last() != Some(&state) {
-                    states.push(state);
+            for state in run.states {
+                if states.last() != Some(state) {
+                    states.push(*state);
                 }
             }
         }
@@ -161,7 +213,7 @@ pub(super) struct PodHistory {
 impl PodHistory {
     pub fn observe(&mut self, time_ns: u64, id: u64, observed: &Observed<Pod>) {
         let pod = &observed.object;
-        let sighting = Sighting { arrival_ns: time_ns, id, previous_ns: observed.not_before_ns };
+        let sighting = Sighting { arrival_ns: time_ns, id };
         let version = &pod.meta.resource_version;
         self.versions.insert(version, observed.present, sighting, PodFacts::of(pod));
     }
@@ -175,19 +227,18 @@ impl PodHistory {
         let mut runs = vec![];
         if !first.value.untouched || !first.present {
             // What came before the first version was not seen.
-            let states = (PodState::Starting, PodState::Starting);
+            let states = unseen(first);
             runs.push(Run { states, not_before_ns: created_ns, seen_ns: 0, id: first.id });
         }
         let mut was_ready = Before::new(first);
         let mut before: Option<&Step<'_, PodFacts>> = None;
         for step in &steps {
-            let missed = before.is_some_and(|before| {
-                context.may_have_missed(before.seen_ns, step.seen_ns, step.linked)
-            });
+            let missed =
+                before.is_some_and(|before| context.may_have_missed(before.seen_ns, step.seen_ns));
             let states = was_ready.states(step, missed);
             let same = runs.last().is_some_and(|run: &Run| run.states == states);
             if !same || before.is_none() {
-                let own = before_own_time(step, states.0, context.clock);
+                let own = states.first().and_then(|state| own_time(step, *state, context.clock));
                 let lower = match before {
                     None => own.unwrap_or(created_ns).max(created_ns),
                     Some(_) => own.unwrap_or(step.after_ns).max(created_ns),
@@ -205,10 +256,28 @@ impl PodHistory {
             lowest = lowest.min(run.not_before_ns);
             run.not_before_ns = lowest;
         }
-        let blind = blind(&steps, context.sync);
+        let mut blind = blind(&steps, context.sync, PODS, context.last_ns);
+        for pair in steps.windows(2) {
+            if let [before, step] = pair
+                && context.listed(step.seen_ns)
+            {
+                blind.push((before.seen_ns.max(step.after_ns), step.seen_ns));
+            }
+        }
+        blind.sort_unstable();
         let claims = claims(&steps, &runs, created_ns, &blind, context);
         Life { runs, created_ns, claims, blind, lost_sight_ns: None }
     }
+}
+
+/// What the pod may have been before the first version: nothing that comes after what it was then.
+fn unseen(first: &Step<'_, PodFacts>) -> &'static [PodState] {
+    let possible = match (first.present, first.value.finished) {
+        (false, _) => 5,
+        (true, true) => 4,
+        (true, false) => 3,
+    };
+    UNSEEN.get(..possible).unwrap_or(UNSEEN)
 }
 
 /// Remembers whether the pod can have been ready before a version.
@@ -222,65 +291,104 @@ impl Before {
         Self { ready: false, unsure: !first.value.untouched }
     }
 
-    fn states(&mut self, step: &Step<'_, PodFacts>, missed: bool) -> (PodState, PodState) {
+    fn states(&mut self, step: &Step<'_, PodFacts>, missed: bool) -> &'static [PodState] {
         let facts = step.value;
         self.unsure |= missed && !facts.untouched;
         if !step.present {
-            return (PodState::Gone, PodState::Gone);
+            return &[PodState::Gone];
         }
         if facts.finished {
-            return (PodState::Finished, PodState::Finished);
+            return &[PodState::Finished];
         }
         if facts.deleting {
-            return (PodState::Terminating, PodState::Terminating);
+            return &[PodState::Terminating];
         }
         if facts.ready {
             self.ready = true;
-            return (PodState::Ready, PodState::Ready);
+            return &[PodState::Ready];
         }
         match (self.ready, self.unsure) {
-            (true, _) => (PodState::NotReady, PodState::NotReady),
-            (false, true) => (PodState::Starting, PodState::NotReady),
-            (false, false) => (PodState::Starting, PodState::Starting),
+            (true, _) => &[PodState::NotReady],
+            (false, true) => UNREADY,
+            (false, false) => &[PodState::Starting],
         }
     }
 }
 
 /// Lower bound from the API's own timestamp of this very change, where there is one.
-fn before_own_time(step: &Step<'_, PodFacts>, state: PodState, clock: &ClockMap) -> Option<u64> {
+fn own_time(step: &Step<'_, PodFacts>, state: PodState, clock: &ClockMap) -> Option<u64> {
     let facts = step.value;
     let at = |seconds: Option<i64>| seconds.and_then(|seconds| clock.not_before(seconds));
+    let updated = at(facts.updated);
     match state {
-        PodState::Ready | PodState::NotReady => at(facts.ready_changed),
-        PodState::Starting => None,
-        PodState::Terminating => at(facts.deletion_requested),
-        PodState::Finished => at(facts.containers_ended),
-        // An object goes after its containers have ended; and after its previous version.
-        PodState::Gone => at(facts.containers_ended).map(|ended| ended.max(step.after_ns)),
+        PodState::Ready | PodState::NotReady => at(facts.ready_changed).or(updated),
+        PodState::Starting => updated,
+        PodState::Terminating => at(facts.deletion_requested).or(updated),
+        PodState::Finished => at(facts.containers_ended).or(updated),
+        // An object goes after its last update, and after its containers have ended.
+        PodState::Gone => at(facts.containers_ended).max(updated).max(Some(step.after_ns)),
     }
 }
 
-/// Where versions may have been lost: around losses unless the watch's own links close the hole, and while no watch
-/// was in sync.
-pub(super) fn blind<T>(steps: &[Step<'_, T>], sync: &Sync) -> Vec<(u64, u64)> {
+/// Where versions may have been lost: from the version before a loss to the one after it. A lost version's interval
+/// begins like any other's: at the arrival of the version before it.
+pub(super) fn blind<T>(
+    steps: &[Step<'_, T>],
+    sync: &Sync,
+    resource: &str,
+    last_ns: u64,
+) -> Vec<(u64, u64)> {
     let mut blind = Vec::new();
-    let mut before: Option<&Step<'_, T>> = None;
-    for step in steps {
-        if let Some(before) = before.filter(|_| !step.linked) {
-            for (since, _) in sync.lost_observations(before.seen_ns, step.seen_ns) {
-                let from = since.max(before.seen_ns).saturating_sub(WATCH_LAG_NS);
-                blind.push((from, step.seen_ns));
-            }
+    let begin = |before: &Step<'_, T>, since: u64| {
+        before.seen_ns.min(since.max(before.seen_ns).saturating_sub(WATCH_LAG_NS))
+    };
+    for pair in steps.windows(2) {
+        let [before, step] = pair else { continue };
+        for (since, _) in sync.lost_observations(resource, before.seen_ns, step.seen_ns) {
+            blind.push((begin(before, since), step.seen_ns));
         }
-        before = Some(step);
     }
-    if let Some(last) = before.filter(|last| last.present) {
-        for (since, _) in sync.lost_observations(last.seen_ns, u64::MAX) {
-            blind.push((since.max(last.seen_ns).saturating_sub(WATCH_LAG_NS), u64::MAX));
+    if let Some(last) = steps.last().filter(|last| last.present) {
+        for (since, until) in sync.lost_observations(resource, last.seen_ns, u64::MAX) {
+            // A loss up to the recording's end cuts it short, and takes nothing from the time before.
+            let at_end = until >= last_ns;
+            let cut_short = since.saturating_sub(WATCH_LAG_NS);
+            blind.push((if at_end { cut_short } else { begin(last, since) }, u64::MAX));
         }
     }
     blind.sort_unstable();
     blind
+}
+
+/// Where the first version that hints at the address's end follows a hole, the end may lie in that hole, or as far
+/// before it as a version in it would have reached back.
+fn before_unseen_change(
+    steps: &[Step<'_, PodFacts>],
+    with: &dyn Fn(&&Step<'_, PodFacts>) -> bool,
+    context: Context<'_>,
+) -> u64 {
+    let holds = |step: &Step<'_, PodFacts>| {
+        step.present && !step.value.deleting && !step.value.finished && with(&step)
+    };
+    if !steps.iter().any(holds) {
+        return 0;
+    }
+    let hint = steps.windows(2).find_map(|pair| match pair {
+        [before, step] if holds(before) && !holds(step) => Some((before, step)),
+        _ => None,
+    });
+    match hint {
+        Some((before, step)) if context.may_have_missed(before.seen_ns, step.seen_ns) => {
+            before.seen_ns.saturating_sub(2 * WATCH_LAG_NS)
+        }
+        _ => u64::MAX,
+    }
+}
+
+/// From here on later versions may have been lost up to the end, ns.
+pub(super) fn lost_tail(blind: &[(u64, u64)]) -> u64 {
+    let tails = blind.iter().filter(|(_, to)| *to == u64::MAX);
+    tails.map(|(from, _)| *from).min().unwrap_or(u64::MAX)
 }
 
 /// When the pod held which address. It can have had it since its creation (the runtime assigns it before the API
@@ -295,12 +403,13 @@ fn claims(
     let mut addresses: Vec<IpAddr> = steps.iter().flat_map(|step| step.value.ips.clone()).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    let over = |state| matches!(state, PodState::Finished | PodState::Gone);
-    let end = runs.iter().find(|run| over(run.states.0));
-    let terminating = runs.iter().find(|run| run.states.0 == PodState::Terminating);
+    let end = runs.iter().find(|run| run.is(PodState::Finished) || run.is(PodState::Gone));
+    let terminating = runs.iter().find(|run| run.is(PodState::Terminating));
     let ended = steps.iter().rev().find_map(|step| step.value.containers_ended);
     let ended_ns = ended.and_then(|at| context.clock.not_before(at));
-    let tail = blind.iter().find(|(_, to)| *to == u64::MAX).map_or(u64::MAX, |(from, _)| *from);
+    // The version that tells of the end, had it come, would reach back as far (see `before_unseen_change`).
+    let cut = context.sync.blind_tail(PODS, context.scopes.iter().map(String::as_str));
+    let tail = lost_tail(blind).min(cut).saturating_sub(2 * WATCH_LAG_NS);
     let mut claims = Vec::new();
     for address in addresses {
         let with = |step: &&Step<'_, PodFacts>| step.value.ips.contains(&address);
@@ -309,18 +418,25 @@ fn claims(
         };
         let last_with = steps.iter().rposition(|step| with(&step)).unwrap_or(0);
         let moved = steps.get(last_with + 1).filter(|next| next.present && !next.value.finished);
+        // What the status says of a sandbox that is gone comes late, too.
+        let before = |ns: u64| ns.saturating_sub(WATCH_LAG_NS);
         let (released, gone_ns) = match (moved, end) {
-            (Some(next), _) => (next.after_ns, next.seen_ns),
+            (Some(next), _) => (before(next.after_ns), next.seen_ns),
             (None, Some(end)) => {
-                let teardown = ended_ns.or(terminating.map(|run| run.not_before_ns));
-                (teardown.unwrap_or(u64::MAX).min(end.not_before_ns), end.seen_ns)
+                let deletion = terminating.map(|run| run.not_before_ns);
+                let teardown = ended_ns.or(deletion).unwrap_or(before(end.not_before_ns));
+                (teardown.min(end.not_before_ns), end.seen_ns)
             }
             (None, None) => (u64::MAX, u64::MAX),
+        };
+        let released = match (moved, end, ended_ns) {
+            (None, None, _) | (None, Some(_), Some(_)) => released,
+            _ => released.min(before_unseen_change(steps, &with, context)),
         };
         let claim = Claim {
             possible_from_ns: created_ns.min(sure_from_ns),
             sure_from_ns,
-            sure_until_ns: released.min(tail),
+            sure_until_ns: if end.is_some() { released } else { released.min(tail) },
             possible_until_ns: gone_ns,
         };
         claims.push((address, claim));

@@ -15,6 +15,7 @@ const RESOURCE: &str = "services";
 #[derive(Debug, Clone, Default)]
 struct Facts {
     created: Option<i64>,
+    updated: Option<i64>,
     addresses: Vec<IpAddr>,
     /// Number and name.
     ports: Vec<(u16, String)>,
@@ -52,9 +53,10 @@ impl Services {
         let history = self.histories.entry(service.meta.uid.clone()).or_default();
         history.namespace.clone_from(&service.meta.namespace);
         history.name.clone_from(&service.meta.name);
-        let sighting = Sighting { arrival_ns: time_ns, id, previous_ns: observed.not_before_ns };
+        let sighting = Sighting { arrival_ns: time_ns, id };
         let facts = Facts {
             created: service.meta.created,
+            updated: service.meta.updated,
             addresses: service.addresses.clone(),
             ports: service.ports.iter().map(|port| (port.port, port.name.clone())).collect(),
         };
@@ -80,7 +82,7 @@ impl Services {
         let sure: Vec<_> = found.iter().filter(|(_, had)| matches!(had, Had::Surely(_))).collect();
         let candidates = if sure.is_empty() { found.iter().collect() } else { sure };
         let (history, had) = candidates.first()?;
-        let stale = sync.anything_lost_by(time_ns)
+        let stale = sync.anything_lost_by(RESOURCE, time_ns)
             || !sync.scopes(RESOURCE).any(|scope| sync.in_sync(RESOURCE, scope, time_ns));
         if candidates.len() > 1 {
             let certainty = if stale { Certainty::Stale } else { Certainty::Ambiguous };
@@ -110,7 +112,8 @@ impl History {
         let mut names = BTreeSet::new();
         let mut without = false;
         for (index, step) in steps.iter().enumerate() {
-            let from_ns = if index == 0 { created_ns } else { step.after_ns };
+            let written_ns = step.value.updated.and_then(|at| clock.not_before(at));
+            let from_ns = if index == 0 { created_ns } else { written_ns.unwrap_or(step.after_ns) };
             let next = steps.get(index + 1).map_or(u64::MAX, |next| next.seen_ns);
             if from_ns > time_ns || next <= time_ns {
                 continue;

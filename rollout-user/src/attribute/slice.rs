@@ -2,17 +2,22 @@
 //!
 //! In: versions of slices. Out: a pod's life by its endpoints' conditions, and moments for its timeline.
 
-use super::pod::{Claim, Life, Run, blind};
-use super::sync::Sync;
+use super::pod::{Claim, Context, Life, Run, UNREADY, blind, lost_tail};
 use super::tag::PodState;
 use super::timeline::{Happened, Moment};
-use super::versions::{Sighting, Versions};
+use super::versions::{Sighting, Versions, WATCH_LAG_NS};
 use crate::record::cluster::{EndpointSlice, Observed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// How long a slice may lag behind its pods before it is even written, ns. Slices have no timestamps.
 pub const SLICE_LAG_NS: u64 = 3_000_000_000;
+
+/// The resource's name in `WatchState`.
+pub(super) const SLICES: &str = "endpointslices";
+
+/// What a pod may have been before a slice listed it as it is.
+const LISTED: &[PodState] = &[PodState::Starting, PodState::Ready, PodState::NotReady];
 
 /// An endpoint of a pod.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +40,16 @@ pub(super) struct SlicePod {
 #[derive(Debug, Clone, Default)]
 struct SliceHistory {
     name: String,
-    versions: Versions<Vec<Listed>>,
+    versions: Versions<Content>,
+}
+
+/// What a version of a slice says.
+#[derive(Debug, Clone, Default)]
+struct Content {
+    /// Unix seconds of its last write, rounded down.
+    updated: Option<i64>,
+    /// Sorted by UID.
+    listed: Vec<Listed>,
 }
 
 /// All slices.
@@ -82,8 +96,9 @@ impl Slices {
         listed.sort_by(|one, other| one.uid.cmp(&other.uid));
         let history = self.slices.entry(slice.meta.uid.clone()).or_default();
         history.name.clone_from(&slice.meta.name);
-        let sighting = Sighting { arrival_ns: time_ns, id, previous_ns: observed.not_before_ns };
-        history.versions.insert(&slice.meta.resource_version, observed.present, sighting, listed);
+        let sighting = Sighting { arrival_ns: time_ns, id };
+        let content = Content { updated: slice.meta.updated, listed };
+        history.versions.insert(&slice.meta.resource_version, observed.present, sighting, content);
         addresses
     }
 
@@ -93,9 +108,9 @@ impl Slices {
     }
 
     /// The pod's life as its slices tell it: one for each slice.
-    pub fn lives(&self, uid: &str, sync: &Sync) -> Vec<Life> {
+    pub fn lives(&self, uid: &str, context: Context<'_>) -> Vec<Life> {
         let slices = self.slices_of.get(uid).into_iter().flatten();
-        slices.filter_map(|slice| Some(self.slices.get(slice)?.life(uid, sync))).collect()
+        slices.filter_map(|slice| Some(self.slices.get(slice)?.life(uid, context))).collect()
     }
 
     /// What the slices say about the pod, as moments.
@@ -111,17 +126,25 @@ fn find<'a>(present: bool, listed: &'a [Listed], uid: &str) -> Option<&'a Listed
 }
 
 impl SliceHistory {
-    fn life(&self, uid: &str, sync: &Sync) -> Life {
+    fn life(&self, uid: &str, context: Context<'_>) -> Life {
         let steps = self.versions.steps();
-        let mut life = Life { blind: blind(&steps, sync), ..Life::default() };
+        let mut life =
+            Life { blind: blind(&steps, context.sync, SLICES, context.last_ns), ..Life::default() };
         let mut was_ready = false;
         let mut sure_until_ns = u64::MAX;
+        let mut before_ns = 0;
         for step in &steps {
-            let after_ns = step.after_ns.saturating_sub(SLICE_LAG_NS);
-            let Some(one) = find(step.present, step.value, uid) else {
+            // After a hole the change may lie anywhere in it, and as far before it as a version in it reaches back.
+            let hole = context.missed_slices(before_ns, step.seen_ns);
+            let hole_ns = if hole { before_ns.saturating_sub(WATCH_LAG_NS) } else { u64::MAX };
+            let hole_ns = hole_ns.saturating_sub(SLICE_LAG_NS);
+            before_ns = step.seen_ns;
+            let written_ns = step.value.updated.and_then(|at| context.clock.not_before(at));
+            let after_ns = written_ns.unwrap_or(step.after_ns).saturating_sub(SLICE_LAG_NS);
+            let Some(one) = find(step.present, &step.value.listed, uid) else {
                 if !life.runs.is_empty() && life.lost_sight_ns.is_none() {
                     life.lost_sight_ns = Some(after_ns);
-                    sure_until_ns = sure_until_ns.min(after_ns);
+                    sure_until_ns = sure_until_ns.min(after_ns).min(hole_ns);
                 }
                 continue;
             };
@@ -129,21 +152,20 @@ impl SliceHistory {
             if let Some(from) = life.lost_sight_ns.take() {
                 life.blind.push((from, step.seen_ns));
             }
-            let states = if one.terminating {
-                sure_until_ns = sure_until_ns.min(after_ns);
-                (PodState::Terminating, PodState::Terminating)
+            let states: &'static [PodState] = if one.terminating {
+                sure_until_ns = sure_until_ns.min(after_ns).min(hole_ns);
+                &[PodState::Terminating]
             } else if one.serving {
                 was_ready = true;
-                (PodState::Ready, PodState::Ready)
+                &[PodState::Ready]
             } else if was_ready {
-                (PodState::NotReady, PodState::NotReady)
+                &[PodState::NotReady]
             } else {
-                (PodState::Starting, PodState::NotReady)
+                UNREADY
             };
             if life.runs.is_empty() {
                 life.created_ns = after_ns;
-                let earlier = (PodState::Starting, states.1);
-                life.runs.push(Run { states: earlier, not_before_ns: 0, seen_ns: 0, id: step.id });
+                life.runs.push(Run { states: LISTED, not_before_ns: 0, seen_ns: 0, id: step.id });
             }
             let same = life.runs.last().is_some_and(|run| run.states == states && run.seen_ns > 0);
             if !same {
@@ -162,8 +184,8 @@ impl SliceHistory {
                 }
             }
         }
-        let tail =
-            life.blind.iter().find(|(_, to)| *to == u64::MAX).map_or(u64::MAX, |(from, _)| *from);
+        let cut = context.sync.blind_tail(SLICES, context.sync.scopes(SLICES));
+        let tail = lost_tail(&life.blind).min(cut).saturating_sub(WATCH_LAG_NS + SLICE_LAG_NS);
         for (_, claim) in &mut life.claims {
             claim.sure_until_ns = sure_until_ns.min(tail);
         }
@@ -176,7 +198,7 @@ impl SliceHistory {
         // A change lies between the arrivals of two versions; a timeline shows what the slice said, not the pod.
         let mut not_before_ns = 0;
         for step in &self.versions.steps() {
-            let now = find(step.present, step.value, uid);
+            let now = find(step.present, &step.value.listed, uid);
             let mut say = |what| {
                 let detail = self.name.clone();
                 let seen_ns = step.seen_ns;

@@ -1,12 +1,12 @@
 //! When the watches were in sync, and where records were lost: the times at which histories cannot be trusted.
 //!
-//! In: `WatchState` and `Loss` records, and the arrival of every observation. Out: answers by resource, scope and time.
+//! In: `WatchState` and `Loss` records. Out: answers by resource, scope and time.
 
 use super::versions::WATCH_LAG_NS;
 use crate::record::cluster::{WatchChange, WatchState};
 use crate::record::meta::{Loss, Stage};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Why knowledge has a hole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -45,46 +45,54 @@ pub struct Gap {
     pub evidence: u64,
 }
 
+/// One change of a watch.
+#[derive(Debug, Clone)]
+struct Change {
+    change: WatchChange,
+    reason: String,
+    /// Of a cut: from here on it may have been blind, ns.
+    blind_ns: u64,
+}
+
 /// The life of one watch.
 #[derive(Debug, Clone, Default)]
 struct Scope {
     /// By time and record id.
-    changes: BTreeMap<(u64, u64), (WatchChange, String)>,
+    changes: BTreeMap<(u64, u64), Change>,
 }
 
 /// State of all watches, and losses.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sync {
     watches: BTreeMap<String, BTreeMap<String, Scope>>,
-    /// Arrivals by resource and scope.
-    arrivals: BTreeMap<(String, String), BTreeSet<u64>>,
     /// By (since, until, record id).
     losses: BTreeMap<(u64, u64, u64), Loss>,
 }
 
-/// Stages at which an observation of the cluster can be lost; the others carry kernel events only.
-fn carries_observations(stage: Stage) -> bool {
-    matches!(stage, Stage::Queue | Stage::Recording | Stage::Read)
+/// Whether an observation of that resource can have been lost. Queues refuse kernel events only: watches wait.
+fn hits(loss: &Loss, resource: &str) -> bool {
+    match loss.stage {
+        Stage::Recording | Stage::Read => true,
+        Stage::Decode => loss.program.strip_prefix("watch ") == Some(resource),
+        _ => false,
+    }
 }
 
 impl Sync {
     pub fn observe_watch(&mut self, time_ns: u64, id: u64, watch: &WatchState) {
         let scopes = self.watches.entry(watch.resource.clone()).or_default();
         let scope = scopes.entry(watch.scope.clone()).or_default();
-        let reason = watch.reason.clone().unwrap_or_default();
-        scope.changes.insert((time_ns, id), (watch.change, reason));
-        if watch.change == WatchChange::Synced {
-            self.observe_arrival(&watch.resource, &watch.scope, time_ns);
-        }
+        let change = Change {
+            change: watch.change,
+            reason: watch.reason.clone().unwrap_or_default(),
+            // What it had seen by its last sign of life was up to date but for its lag.
+            blind_ns: watch.since_ns.min(time_ns).saturating_sub(WATCH_LAG_NS),
+        };
+        scope.changes.insert((time_ns, id), change);
     }
 
     pub fn observe_loss(&mut self, time_ns: u64, id: u64, loss: &Loss) {
         self.losses.insert((loss.since_ns.min(time_ns), time_ns, id), loss.clone());
-    }
-
-    /// An observation of this resource, within this scope, arrived.
-    pub fn observe_arrival(&mut self, resource: &str, scope: &str, time_ns: u64) {
-        self.arrivals.entry((resource.to_owned(), scope.to_owned())).or_default().insert(time_ns);
     }
 
     /// Scopes of a resource that were ever watched.
@@ -109,36 +117,59 @@ impl Sync {
             return false;
         };
         let now = watch.changes.range(..=(from_ns, u64::MAX)).next_back();
-        if !matches!(now, Some((_, (WatchChange::Synced, _)))) {
+        if now.is_none_or(|(_, now)| now.change != WatchChange::Synced) {
             return false;
         }
-        let next_cut = watch
-            .changes
-            .range((from_ns.saturating_add(1), 0)..)
-            .find(|(_, (change, _))| *change == WatchChange::Cut);
-        next_cut.is_none_or(|((cut_ns, _), _)| self.blind_from(resource, scope, *cut_ns) > to_ns)
+        let next = watch.changes.range((from_ns.saturating_add(1), 0)..).next();
+        // A list without a cut before it: the cut's own record was lost, and nothing tells when it was.
+        next.is_none_or(|(_, next)| next.change == WatchChange::Cut && next.blind_ns > to_ns)
     }
 
-    /// A watch that was cut had delivered everything only up to its last record, less its lag.
-    fn blind_from(&self, resource: &str, scope: &str, cut_ns: u64) -> u64 {
-        let arrivals = self.arrivals.get(&(resource.to_owned(), scope.to_owned()));
-        let last = arrivals.and_then(|times| times.range(..=cut_ns).next_back());
-        last.copied().unwrap_or(0).saturating_sub(WATCH_LAG_NS)
+    /// Whether a first list was completed between two times: objects that it brings may have skipped versions.
+    pub fn listed_between(&self, resource: &str, scope: &str, from_ns: u64, to_ns: u64) -> bool {
+        let watch = self.watches.get(resource).and_then(|scopes| scopes.get(scope));
+        let mut changes = watch
+            .into_iter()
+            .flat_map(|watch| watch.changes.range((from_ns, 0)..=(to_ns, u64::MAX)));
+        changes.any(|(_, change)| change.change == WatchChange::Synced)
+    }
+
+    /// From here on nothing of these watches was delivered up to the end, ns; `u64::MAX` if one is in sync then.
+    pub fn blind_tail<'a>(&self, resource: &str, scopes: impl Iterator<Item = &'a str>) -> u64 {
+        scopes.map(|scope| self.scope_tail(resource, scope)).max().unwrap_or(0)
+    }
+
+    fn scope_tail(&self, resource: &str, scope: &str) -> u64 {
+        let Some(watch) = self.watches.get(resource).and_then(|scopes| scopes.get(scope)) else {
+            return 0;
+        };
+        let mut changes = watch.changes.values().rev();
+        let cuts = changes.by_ref().take_while(|change| change.change == WatchChange::Cut);
+        cuts.map(|change| change.blind_ns).min().unwrap_or(u64::MAX)
+    }
+
+    /// The end of the last loss, ns.
+    pub fn last_loss(&self) -> Option<u64> {
+        self.losses.keys().map(|(_, until, _)| *until).max()
     }
 
     /// Losses that can have held observations and overlap the time, as (since, until).
-    pub fn lost_observations(&self, from_ns: u64, to_ns: u64) -> impl Iterator<Item = (u64, u64)> {
+    pub fn lost_observations(
+        &self,
+        resource: &str,
+        from_ns: u64,
+        to_ns: u64,
+    ) -> impl Iterator<Item = (u64, u64)> {
         self.losses
             .range(..=(to_ns, u64::MAX, u64::MAX))
-            .filter(move |((_, until, _), loss)| {
-                *until >= from_ns && carries_observations(loss.stage)
-            })
+            .filter(move |((_, until, _), loss)| *until >= from_ns && hits(loss, resource))
             .map(|((since, until, _), _)| (*since, *until))
     }
 
     /// Whether an observation of something that had happened by then may have been lost.
-    pub fn anything_lost_by(&self, time_ns: u64) -> bool {
-        self.lost_observations(0, time_ns.saturating_add(WATCH_LAG_NS)).next().is_some()
+    pub fn anything_lost_by(&self, resource: &str, time_ns: u64) -> bool {
+        let to_ns = time_ns.saturating_add(WATCH_LAG_NS);
+        self.lost_observations(resource, 0, to_ns).next().is_some()
     }
 
     /// Every hole that overlaps the time, sorted.
@@ -160,27 +191,29 @@ impl Sync {
             .collect();
         for (resource, scopes) in &self.watches {
             for (scope, watch) in scopes {
-                gaps.extend(self.cuts(resource, scope, watch));
+                gaps.extend(watch.cuts(resource, scope));
             }
         }
         gaps.retain(|gap| gap.from_ns <= to_ns && gap.to_ns >= from_ns);
         gaps.sort();
         gaps
     }
+}
 
-    fn cuts(&self, resource: &str, scope: &str, watch: &Scope) -> Vec<Gap> {
+impl Scope {
+    fn cuts(&self, resource: &str, scope: &str) -> Vec<Gap> {
         let mut gaps: Vec<Gap> = Vec::new();
         let mut open: Option<Gap> = None;
-        for ((time_ns, id), (change, reason)) in &watch.changes {
-            match change {
+        for ((time_ns, id), change) in &self.changes {
+            match change.change {
                 WatchChange::Cut => {
                     open.get_or_insert_with(|| Gap {
-                        from_ns: self.blind_from(resource, scope, *time_ns),
+                        from_ns: change.blind_ns,
                         to_ns: u64::MAX,
                         cause: GapCause::Watch {
                             resource: resource.to_owned(),
                             scope: scope.to_owned(),
-                            reason: reason.clone(),
+                            reason: change.reason.clone(),
                         },
                         evidence: *id,
                     });

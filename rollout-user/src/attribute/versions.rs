@@ -5,12 +5,11 @@
 
 use std::collections::BTreeMap;
 
-/// How late a watch in sync may deliver, ns. Where the API has no timestamp of its own for a change, the change may
-/// have preceded the arrival of the *previous* version by this much: both may have been under way at once.
-pub const WATCH_LAG_NS: u64 = 2_000_000_000;
+/// How late a watch in sync may deliver, ns. The arrival of the previous version alone is no lower bound for a change
+/// without a timestamp of its own: both versions may have been under way at once.
+pub const WATCH_LAG_NS: u64 = 5_000_000_000;
 
-/// Orders versions: by resource version (a number of etcd), a deletion after the version that it deletes.
-/// Without a usable resource version, by arrival.
+/// Orders versions: by resource version (a number of etcd). Without a usable resource version, by arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     resource_version: u64,
@@ -25,8 +24,6 @@ pub(super) struct Sighting {
     pub arrival_ns: u64,
     /// Record id.
     pub id: u64,
-    /// Arrival of the previous version as the watch knew it; 0 if none.
-    pub previous_ns: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -56,8 +53,6 @@ pub(super) struct Step<'a, T> {
     pub seen_ns: u64,
     /// Without a timestamp of its own, the change lies after this, ns; 0 for the first version.
     pub after_ns: u64,
-    /// The watch itself says that no version lies between this one and the one before.
-    pub linked: bool,
     /// Record id of its first sighting.
     pub id: u64,
 }
@@ -83,28 +78,30 @@ impl<T> Versions<T> {
         }
     }
 
-    /// All versions in order. A deletion that is followed by another version was a watch losing sight of the
-    /// object (it no longer matched a selector), and is left out.
+    /// All versions in order, the deletion last. A deletion after which a later version still arrived was a watch
+    /// losing sight of the object (it no longer matched a selector), and is left out.
     pub fn steps(&self) -> Vec<Step<'_, T>> {
-        let last = self.0.last_key_value().map(|(key, _)| *key);
+        let arrival =
+            |version: &Version<T>| version.sightings.first().map_or(0, |one| one.arrival_ns);
+        let latest = self.0.iter().rfind(|(key, _)| !key.gone);
+        let contradicted = |key: &Key, version: &Version<T>| {
+            latest.is_some_and(|(later, last)| {
+                later.resource_version > key.resource_version && arrival(last) > arrival(version)
+            })
+        };
+        let deletions =
+            self.0.iter().filter(|(key, version)| key.gone && !contradicted(key, version));
+        let deletion = deletions.min_by_key(|(key, version)| (arrival(version), **key));
         let mut steps: Vec<Step<'_, T>> = Vec::new();
-        let mut before: Option<&Version<T>> = None;
-        for (key, version) in self.0.iter().filter(|(key, _)| !key.gone || Some(**key) == last) {
+        for (key, version) in self.0.iter().filter(|(key, _)| !key.gone).chain(deletion) {
             let Some(first) = version.sightings.first() else { continue };
-            let linked = before.is_some_and(|before| {
-                version.sightings.iter().any(|later| {
-                    before.sightings.iter().any(|one| one.arrival_ns == later.previous_ns)
-                })
-            });
             steps.push(Step {
                 value: &version.value,
                 present: !key.gone,
                 seen_ns: first.arrival_ns,
                 after_ns: 0,
-                linked,
                 id: first.id,
             });
-            before = Some(version);
         }
         let mut earliest = u64::MAX;
         for step in steps.iter_mut().rev() {
@@ -113,7 +110,8 @@ impl<T> Versions<T> {
         }
         let mut previous_seen = None;
         for step in &mut steps {
-            step.after_ns = previous_seen.map_or(0, |seen: u64| seen.saturating_sub(WATCH_LAG_NS));
+            let lagging = step.seen_ns.saturating_sub(WATCH_LAG_NS);
+            step.after_ns = previous_seen.map_or(0, |seen: u64| seen.min(lagging));
             previous_seen = Some(step.seen_ns);
         }
         steps

@@ -36,11 +36,9 @@ impl Book {
     }
 
     pub fn watch(&mut self, ms: u64, resource: &str, scope: &str, change: WatchChange) {
+        let since_ns = ms * MS;
         let (resource, scope) = (resource.to_owned(), scope.to_owned());
-        self.push(
-            ms,
-            Body::Watch(WatchState { resource, scope, change, reason: None, since_ns: 0 }),
-        );
+        self.push(ms, Body::Watch(WatchState { resource, scope, change, reason: None, since_ns }));
     }
 
     /// Links a new version of an object to the one before: resource version and the previous arrival.
