@@ -103,7 +103,7 @@ fn rank(tag: &Tag) -> u8 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn f28_no_tag_is_ever_wrong(conditions in conditions(), lossy in any::<bool>()) {
