@@ -139,13 +139,13 @@ fn without_finish_only_the_unwritten_second_is_missing() {
 fn at_the_cap_recording_stops_and_the_file_says_how_much_is_missing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.zst");
-    let summary = write(&path, 1000, Limits { max_bytes: 2000, min_free_percent: 0 });
+    let summary = write(&path, 200_000, Limits { max_bytes: 66_000, min_free_percent: 0 });
     assert!(summary.stopped.as_ref().is_some_and(|why| why.contains("cap")), "{summary:?}");
     let (records, ending) = read(&path);
     assert_eq!(ending, Ending::Whole);
     let losses = losses(&records);
     assert_eq!((losses.len(), losses[0].stage), (1, Stage::Recording));
-    assert_eq!(losses[0].count + records.len() as u64 - 1, 1001);
+    assert_eq!(losses[0].count + records.len() as u64 - 1, 200_001);
 }
 
 #[test]

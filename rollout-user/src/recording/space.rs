@@ -33,10 +33,13 @@ impl Limits {
     }
 }
 
-/// Free share of the file system that holds `file`, per cent; `None` where the kernel does not say.
+/// Free share of the file system that holds `file`, per cent, as `df` counts it: of what is used and what this user may
+/// still use. `None` where the kernel does not say.
 pub fn free_percent(file: &File) -> Option<u8> {
     let status = rustix::fs::fstatvfs(file).ok()?;
-    let percent = status.f_bavail.checked_mul(100)?.checked_div(status.f_blocks)?;
+    let used = status.f_blocks.checked_sub(status.f_bfree)?;
+    let usable = used.checked_add(status.f_bavail)?;
+    let percent = status.f_bavail.checked_mul(100)?.checked_div(usable)?;
     u8::try_from(percent).ok()
 }
 

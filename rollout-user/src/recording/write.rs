@@ -5,6 +5,7 @@
 
 use super::frame::FrameWriter;
 use super::space::{Limits, free_percent};
+use crate::error::hinted;
 use crate::record::meta::{Loss, Stage};
 use crate::record::{Body, Record};
 use anyhow::Context;
