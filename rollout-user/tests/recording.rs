@@ -149,6 +149,17 @@ fn at_the_cap_recording_stops_and_the_file_says_how_much_is_missing() {
 }
 
 #[test]
+fn a_recording_that_could_not_hold_its_first_frame_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.zst");
+    let limits = Limits { max_bytes: 1 << 30, min_free_percent: 100 };
+    let Err(error) = Writer::create(&path, limits) else { panic!("it was accepted") };
+    let text = rollout::error::render(&error);
+    assert!(text.contains("are left to others"), "{text}");
+    assert!(text.contains("hint: record elsewhere"), "{text}");
+}
+
+#[test]
 fn a_full_disk_ends_the_recording_in_good_order() {
     let dir = tempfile::tempdir().unwrap();
     let mount = dir.path().join("small");

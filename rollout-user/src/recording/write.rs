@@ -69,6 +69,12 @@ impl Writer {
             last_time_ns: 0,
             summary: Summary { path: path.to_owned(), ..Summary::default() },
         };
+        if let Some(why) = limits.refusal(0, RESERVE_BYTES, free_percent(&writer.file)) {
+            return Err(hinted(
+                format!("cannot record to `{}`: {why}", path.display()),
+                "record elsewhere with --record, or change --record-min-free or --record-max",
+            ));
+        }
         writer.reserve(0).with_context(|| format!("no space to record to `{}`", path.display()))?;
         Ok(writer)
     }
