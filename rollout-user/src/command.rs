@@ -9,6 +9,7 @@ pub mod watch;
 
 use crate::cli::{Cli, ClusterArgs, Color, Command};
 use crate::cluster::Access;
+#[cfg(feature = "probe")]
 use crate::present::escape;
 use std::io::IsTerminal;
 use std::process::ExitCode;
