@@ -110,6 +110,8 @@ impl Suite {
         option("APT::Sandbox::User", "root");
         option("Acquire::Languages", "none");
         option("Debug::NoLocking", "1");
+        // Descriptions for software centres, which some machines ask for, are larger than the list itself.
+        option("Acquire::IndexTargets::deb::DEP-11::DefaultEnabled", "false");
         command.arg("-q").env("DEBIAN_FRONTEND", "noninteractive");
         command
     }
