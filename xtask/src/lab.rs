@@ -1,32 +1,221 @@
 //! The lab: a real control plane and a guest node in a network namespace of their own.
 //! Comes in: `cargo xtask lab …`, and calls of set-up, test and demo. Goes out: an exit code, or a test count.
 
-use crate::setup::Step;
+mod channel;
+mod collect;
+mod config;
+mod connect;
+mod container;
+mod control;
+mod experiment;
+mod guest;
+mod image;
+mod keys;
+mod life;
+mod load;
+mod place;
+mod process;
+mod programs;
+mod seed;
+mod tier;
+mod variant;
+mod verify;
+mod workload;
+
+use crate::setup::{self, Step};
 use crate::test::Counts;
-use anyhow::{Result, bail};
-use std::process::ExitCode;
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 
 /// Arguments of `cargo xtask lab`.
 #[derive(clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    #[command(subcommand)]
+    command: LabCommand,
+}
+
+#[derive(Subcommand)]
+enum LabCommand {
+    /// Bring the lab up, or use the one that is up.
+    Up,
+    /// Take the lab down and leave nothing behind.
+    Down,
+    /// Say what runs and whether it is healthy.
+    Status,
+    /// Open a shell in the guest, or run a command there.
+    Shell {
+        /// The command and its arguments; a terminal without it.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Run kubectl as the lab's administrator.
+    Kubectl {
+        /// Arguments of kubectl.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Show a log, or list the logs.
+    Logs {
+        /// Name of a program.
+        name: Option<String>,
+    },
+    /// Copy a file into the guest.
+    Push {
+        /// File on this machine.
+        from: PathBuf,
+        /// Path in the guest.
+        to: String,
+    },
+    /// Copy a file out of the guest.
+    Pull {
+        /// Path in the guest.
+        from: String,
+        /// File on this machine.
+        to: PathBuf,
+    },
+    /// Run the blog post's experiment once.
+    Experiment(ExperimentArguments),
+    #[command(hide = true)]
+    Channel {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+}
+
+/// Arguments of `cargo xtask lab experiment`.
+#[derive(clap::Args)]
+struct ExperimentArguments {
+    /// How the update goes.
+    #[arg(long, default_value = variant::PLAIN.name,
+          value_parser = variants())]
+    variant: String,
+    /// Requests per second.
+    #[arg(long, default_value_t = RATE)]
+    rate: f64,
+    /// A shell command in the guest instead of `rollout watch`; it makes `$RUN/ready` and ends by itself.
+    #[arg(long)]
+    tracer: Option<String>,
+}
+
+/// Requests per second that an emulated node carries without falling behind.
+const RATE: f64 = 20.0;
 
 /// Runs one `lab` command.
 ///
 /// # Errors
-/// Always: the lab is not built yet.
-pub fn run(_arguments: Arguments) -> Result<ExitCode> {
-    bail!("the lab is not built yet")
+/// When the lab is not up, or what is asked of it cannot be done.
+pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    match arguments.command {
+        LabCommand::Up => life::up().map(|_| ExitCode::SUCCESS),
+        LabCommand::Down => life::down().map(|()| ExitCode::SUCCESS),
+        LabCommand::Status => life::status(),
+        LabCommand::Shell { words } => shell(&words),
+        LabCommand::Kubectl { words } => {
+            let cache = setup::ensure(&["kubernetes"])?;
+            status_of(control::kubectl(&cache)?.args(words))
+        }
+        LabCommand::Logs { name } => logs(name.as_deref()),
+        LabCommand::Push { from, to } => guest::push(&from, &to).map(|()| ExitCode::SUCCESS),
+        LabCommand::Pull { from, to } => guest::pull(&from, &to).map(|()| ExitCode::SUCCESS),
+        LabCommand::Experiment(arguments) => run_experiment(&arguments),
+        LabCommand::Channel { words } => connect::run(&words),
+    }
 }
 
 /// Set-up steps of the lab: its guest image and container images.
 pub fn steps() -> Vec<Step> {
-    Vec::new()
+    vec![image::step()]
+}
+
+/// What the lab needs of the set-up.
+pub const STEPS: &[&str] = &["packages", "qemu", "kubernetes", "guest-image"];
+
+/// The variant that the demo shows where none is chosen.
+pub const DEMO: &str = variant::STALLED.name;
+
+/// Names of the experiment's variants.
+pub fn variants() -> Vec<&'static str> {
+    variant::VARIANTS.iter().map(|variant| variant.name).collect()
 }
 
 /// The end-to-end test against independent witnesses.
 ///
 /// # Errors
-/// Always: the lab is not built yet.
+/// When the lab does not come up.
 pub fn end_to_end() -> Result<Counts> {
-    bail!("the lab is not built yet")
+    tier::run()
+}
+
+/// Runs a variant with the report on the terminal; whether the witnesses agree with it.
+///
+/// # Errors
+/// When the lab does not come up or the run fails.
+pub fn demonstrate(program: &Path, name: &str) -> Result<bool> {
+    let variant = variant::find(name).context("no such variant")?;
+    let lab = life::up()?;
+    verify::install(program)?;
+    let verified = verify::run(&lab, program, variant, RATE, true)?;
+    println!("\nexit code of rollout watch: {}", verified.exit_code);
+    println!("recording: {}\n", verified.recording.display());
+    print!("{}", verified.comparison);
+    let agreed = verified.comparison.agrees();
+    println!("the witnesses {}", if agreed { "agree" } else { "DISAGREE" });
+    Ok(agreed)
+}
+
+/// Takes the lab down.
+///
+/// # Errors
+/// When something does not end.
+pub fn down() -> Result<()> {
+    life::down()
+}
+
+fn run_experiment(arguments: &ExperimentArguments) -> Result<ExitCode> {
+    let variant = variant::find(&arguments.variant).context("no such variant")?;
+    let lab = life::up()?;
+    let options =
+        experiment::Options { rate: arguments.rate, tracer: arguments.tracer.clone(), show: true };
+    let run = experiment::run(&lab, variant, &options)?;
+    println!("exit code {}; files in `{}`", run.exit_code, run.folder.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status_of(command: &mut Command) -> Result<ExitCode> {
+    let code = command.status()?.code().unwrap_or(255);
+    Ok(ExitCode::from(u8::try_from(code).unwrap_or(255)))
+}
+
+fn shell(words: &[String]) -> Result<ExitCode> {
+    if !words.is_empty() {
+        let words: Vec<_> = words.iter().map(String::as_str).collect();
+        return status_of(&mut guest::command(&words));
+    }
+    let terminal = |mode: &[&str]| Command::new("stty").args(mode).stdin(Stdio::inherit()).status();
+    // `script` gives the guest's shell a terminal of its own; ours only passes keys on.
+    terminal(&["raw", "-echo"])?;
+    let result =
+        status_of(&mut guest::command(&["script", "-q", "-e", "-c", "bash -i", "/dev/null"]));
+    terminal(&["sane"])?;
+    result
+}
+
+fn logs(name: Option<&str>) -> Result<ExitCode> {
+    let Some(name) = name else {
+        for entry in std::fs::read_dir(place::file("logs"))? {
+            let path = entry?.path();
+            println!("{}", path.file_stem().unwrap_or_default().to_string_lossy());
+        }
+        for line in guest::shell("ls /var/log/lab")?.lines() {
+            println!("{}", line.trim_end_matches(".log"));
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    let own = place::log(name);
+    if own.is_file() {
+        return status_of(Command::new("cat").arg(own));
+    }
+    status_of(&mut guest::command(&["cat", &format!("/var/log/lab/{name}.log")]))
 }

@@ -10,7 +10,6 @@ mod setup;
 mod test;
 mod tidy;
 mod vm;
-#[expect(dead_code, reason = "called by the lab")]
 mod witness;
 
 use clap::{Parser, Subcommand};

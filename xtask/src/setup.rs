@@ -9,7 +9,7 @@ mod machine;
 mod packages;
 pub mod qemu;
 mod schedule;
-mod suite;
+pub mod suite;
 
 use crate::cache::Cache;
 use crate::hint::hinted;

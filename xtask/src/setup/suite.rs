@@ -37,6 +37,11 @@ impl Suite {
         Ok(suite)
     }
 
+    /// The source list, for programs that read suites by themselves.
+    pub fn sources(&self) -> PathBuf {
+        self.folder.join("sources.list")
+    }
+
     /// The packages that `meta` stands for: its first-level dependencies.
     ///
     /// # Errors

@@ -108,10 +108,8 @@ mod tests {
             client: None,
             destination: "10.101.0.1:8000".parse().expect("an address"),
             unix_ns: unix_ms * 1_000_000,
-            begun_unseen: false,
             latency_ns: Some(latency_ms * 1_000_000),
             troubled,
-            outcome: String::new(),
             syns: Vec::new(),
         }
     }

@@ -29,14 +29,10 @@ pub struct SaidAttempt {
     pub destination: SocketAddr,
     /// Begin, Unix ns.
     pub unix_ns: i64,
-    /// Its beginning was not seen.
-    pub begun_unseen: bool,
     /// Latency to its outcome, ns.
     pub latency_ns: Option<u64>,
     /// Failed or slowed.
     pub troubled: bool,
-    /// Kind of outcome.
-    pub outcome: String,
     /// Its SYNs.
     pub syns: Vec<SaidSyn>,
 }
@@ -89,10 +85,8 @@ fn attempt(value: &Value) -> anyhow::Result<SaidAttempt> {
         client,
         destination: address_of(&value["destination"]).context("no `destination`")?,
         unix_ns: unix(value)?,
-        begun_unseen: flag("begun_unseen"),
         latency_ns: value["latency_ns"].as_u64(),
         troubled: flag("failed") || flag("slowed"),
-        outcome: value["outcome"]["kind"].as_str().unwrap_or("?").to_owned(),
         syns: syns.collect::<anyhow::Result<_>>()?,
     })
 }

@@ -1,0 +1,100 @@
+//! The lab's web server behind the proxy: answers every request with its version. Told to stop, it is graceful:
+//! it accepts what the kernel has already accepted for it, closes, answers what it has begun, and exits. Closing
+//! with connections in the backlog would reset them (F7).
+//!
+//! Settings are environment variables: `VERSION`, `PORT`; `LINGER_MS`: goes on for so long after it was told to stop;
+//! `STALL_MS`: accepts nothing for so long before it ends, as a server does that hangs in its shutdown;
+//! `BACKLOG`: connections that the kernel may accept ahead.
+
+use signal_hook::consts::SIGTERM;
+use signal_hook::iterator::Signals;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::time::{Duration, Instant};
+
+/// A client that says nothing for this long is dropped.
+const SILENCE: Duration = Duration::from_secs(10);
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+fn run() -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM])?;
+    let port = u16::try_from(number("PORT", 8000)).map_err(io::Error::other)?;
+    let listener = TcpListener::bind(("0.0.0.0", port))?;
+    let backlog = i32::try_from(number("BACKLOG", 128)).map_err(io::Error::other)?;
+    rustix::net::listen(&listener, backlog)?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            std::thread::sleep(Duration::from_millis(number("LINGER_MS", 0)));
+            STOPPING.store(true, Ordering::SeqCst);
+            // Wakes the accepting thread; this connection is never answered.
+            let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+        }
+    });
+    let (begun, rest) = mpsc::channel();
+    while !STOPPING.load(Ordering::SeqCst) {
+        let (stream, peer) = listener.accept()?;
+        answer_apart(stream, peer, &begun);
+    }
+    std::thread::sleep(Duration::from_millis(number("STALL_MS", 0)));
+    listener.set_nonblocking(true)?;
+    while let Ok((stream, peer)) = listener.accept() {
+        stream.set_nonblocking(false)?;
+        answer_apart(stream, peer, &begun);
+    }
+    drop(listener);
+    println!("closed");
+    drop(begun);
+    let end = Instant::now() + SILENCE;
+    // Ends when every thread has dropped its sender.
+    while rest.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok() {}
+    println!("drained");
+    Ok(())
+}
+
+fn answer_apart(stream: TcpStream, peer: SocketAddr, begun: &Sender<()>) {
+    let begun = begun.clone();
+    std::thread::spawn(move || {
+        // A client that goes away in the middle is its own loss.
+        let _ = answer(stream, peer);
+        drop(begun);
+    });
+}
+
+fn answer(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+    stream.set_read_timeout(Some(SILENCE))?;
+    let mut request = Vec::new();
+    let mut part = [0; 2048];
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16384 {
+        let count = stream.read(&mut part)?;
+        if count == 0 {
+            return Ok(());
+        }
+        request.extend_from_slice(part.get(..count).unwrap_or_default());
+    }
+    let version = std::env::var("VERSION").unwrap_or_default();
+    let body = format!("{version}\n");
+    let length = body.len();
+    // The proxy logs the peer: it ties a request to the connection that carried it.
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nX-Peer: {peer}\r\nConnection: close\r\n\r\n{body}"
+    )
+}

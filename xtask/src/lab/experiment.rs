@@ -1,0 +1,253 @@
+//! The blog post's experiment: a steady load through `gateway` to `serv`, a rolling update of `serv`, a tracer and
+//! the witnesses at the same time. Comes in: a lab and a variant. Goes out: the files of one run.
+//!
+//! A run counts only when every request before the update was fine; three runs that do not count fail.
+
+use super::collect::{Files, Witnesses};
+use super::life::Lab;
+use super::load::{self, Load};
+use super::place::NODE;
+use super::variant::Variant;
+use super::{guest, programs, workload};
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Runs with a dirty baseline after which the experiment fails.
+const VOID_RUNS: u32 = 3;
+/// Load before the update; the first second after its start counts too.
+const BASELINE: Duration = Duration::from_secs(13);
+/// The tracer says that it is ready within this time.
+const READY: Duration = Duration::from_secs(90);
+/// The update is over within this time.
+const UPDATE: Duration = Duration::from_secs(330);
+/// Folder of the tracer's files in the guest.
+const GUEST_FOLDER: &str = "/tmp/run";
+/// Where `rollout` is in the guest.
+pub const ROLLOUT: &str = "/usr/local/bin/rollout";
+
+/// How a run is made.
+pub struct Options {
+    /// Requests per second.
+    pub rate: f64,
+    /// A shell command in the guest instead of `rollout watch`. It makes the file `$RUN/ready` and ends by itself.
+    pub tracer: Option<String>,
+    /// The tracer's output goes to the terminal instead of a file.
+    pub show: bool,
+}
+
+/// One run that counts.
+pub struct Run {
+    /// Its folder on this machine.
+    pub folder: PathBuf,
+    /// The tracer's exit code.
+    pub exit_code: i32,
+    /// The witnesses' files.
+    pub files: Files,
+    /// Addresses of the gateway's pod.
+    pub client: IpAddr,
+    /// Addresses of all pods of `serv`, old and new.
+    pub servers: BTreeSet<IpAddr>,
+    /// The recording, where `rollout` was the tracer.
+    pub recording: Option<PathBuf>,
+}
+
+/// Runs a variant until a run counts.
+///
+/// # Errors
+/// When something fails, or no run counts.
+pub fn run(lab: &Lab, variant: &Variant, options: &Options) -> Result<Run> {
+    eprintln!("variant {}: {}", variant.name, variant.summary);
+    for void in 1..=VOID_RUNS {
+        match once(lab, variant, options)? {
+            Outcome::Counts(run) => return Ok(*run),
+            Outcome::Void(why) => {
+                eprintln!("run {void} of {VOID_RUNS} is void: its baseline is not clean: {why}")
+            }
+        }
+    }
+    bail!("{VOID_RUNS} runs of `{}` in a row had no clean baseline", variant.name)
+}
+
+enum Outcome {
+    Counts(Box<Run>),
+    Void(String),
+}
+
+fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let folder = programs::workspace()?.join("target/lab").join(format!(
+        "{}-{}",
+        now.as_secs(),
+        variant.name
+    ));
+    fs::create_dir_all(&folder)?;
+    let _resumed = Resumed;
+    // A version that no earlier run had: its pods have a template hash of their own.
+    let version = now.as_secs();
+    workload::apply(&lab.cache, variant, version)?;
+    let client = workload::pods(&lab.cache, "gateway")?;
+    let client = client.values().find_map(|pod| pod.ip).context("the gateway has no address")?;
+    let since = guest::shell("date +%s.%N")?.trim().parse()?;
+
+    let witnesses = Witnesses::start()?;
+    eprintln!("witnesses are ready");
+    let mut tracer = Tracer::start(&folder, options)?;
+    tracer.wait_until_ready()?;
+    eprintln!("the tracer is ready; {} requests/s for {} s", options.rate, BASELINE.as_secs());
+    let log = folder.join("load.jsonl");
+    let load = Load::start(&lab.programs, options.rate, &log)?;
+    std::thread::sleep(BASELINE);
+    let due = load.due();
+    if let Some(why) = load::dirt(&load::read(&log)?, due) {
+        return Ok(Outcome::Void(why));
+    }
+    eprintln!("baseline: {due} requests, all 200, none over 1 s; the update starts");
+    if variant.proxy_paused.is_some() {
+        guest::shell("pkill -STOP -x kube-proxy")?;
+    }
+    workload::update(&lab.cache, version + 1)?;
+    let servers = follow(lab, variant, &mut tracer)?;
+    let exit_code = tracer.wait()?;
+    std::thread::sleep(Duration::from_secs(2));
+    load.end()?;
+    let files = witnesses.end(&folder, since)?;
+    let recording = match options.tracer {
+        Some(_) => None,
+        None => Some(keep_recording(&folder)?),
+    };
+    workload::settle(&lab.cache, "serv")?;
+    Ok(Outcome::Counts(Box::new(Run { folder, exit_code, files, client, servers, recording })))
+}
+
+/// Looks at the pods until the tracer has ended, lets kube-proxy go on when it is time, and returns every address
+/// that a pod of `serv` had.
+fn follow(lab: &Lab, variant: &Variant, tracer: &mut Tracer) -> Result<BTreeSet<IpAddr>> {
+    let mut addresses = BTreeSet::new();
+    let mut paused = variant.proxy_paused;
+    let mut deleting = None;
+    let end = Instant::now() + UPDATE;
+    loop {
+        let over = tracer.ended()?;
+        let pods = workload::pods(&lab.cache, "serv")?;
+        addresses.extend(pods.values().filter_map(|pod| pod.ip));
+        if deleting.is_none() && pods.values().any(|pod| pod.deleting) {
+            deleting = Some(Instant::now());
+        }
+        if let Some(pause) = paused
+            && deleting.is_some_and(|since| since.elapsed() >= pause)
+        {
+            resume()?;
+            paused = None;
+        }
+        if over && paused.is_none() {
+            return Ok(addresses);
+        }
+        ensure!(Instant::now() < end, "the update is not over after {} s", UPDATE.as_secs());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn resume() -> Result<()> {
+    guest::shell("pkill -CONT -x kube-proxy")?;
+    Ok(())
+}
+
+/// Whatever happens, kube-proxy goes on.
+struct Resumed;
+
+impl Drop for Resumed {
+    fn drop(&mut self) {
+        if let Err(error) = resume() {
+            eprintln!("error: failed to let kube-proxy go on: {error:#}");
+        }
+    }
+}
+
+/// The program under test, in the guest. Dropping it ends it there.
+struct Tracer {
+    child: Child,
+    status: Option<i32>,
+}
+
+impl Tracer {
+    fn start(folder: &Path, options: &Options) -> Result<Self> {
+        guest::shell(&format!("rm -rf {GUEST_FOLDER}; mkdir -p {GUEST_FOLDER}"))?;
+        let mut command = match &options.tracer {
+            Some(script) => {
+                guest::command(&["env", &format!("RUN={GUEST_FOLDER}"), "sh", "-c", script])
+            }
+            None => watch(),
+        };
+        if !options.show {
+            command.stdout(fs::File::create(folder.join("watch.txt"))?);
+            command.stderr(fs::File::create(folder.join("watch.err"))?);
+        }
+        let child = command.stdin(Stdio::null()).spawn().context("failed to start the tracer")?;
+        Ok(Self { child, status: None })
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let end = Instant::now() + READY;
+        while guest::shell(&format!("test -e {GUEST_FOLDER}/ready")).is_err() {
+            ensure!(!self.ended()?, "the tracer ended before it was ready, with {:?}", self.status);
+            ensure!(Instant::now() < end, "the tracer is not ready after {} s", READY.as_secs());
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Result<bool> {
+        if let Some(status) = self.child.try_wait()? {
+            self.status = Some(status.code().unwrap_or(255));
+        }
+        Ok(self.status.is_some())
+    }
+
+    fn wait(&mut self) -> Result<i32> {
+        Ok(self.child.wait()?.code().unwrap_or(255))
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        // The guest ends what ran there when the connection is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn watch() -> std::process::Command {
+    let ready = format!("{GUEST_FOLDER}/ready");
+    let recording = format!("{GUEST_FOLDER}/recording.jsonl.zst");
+    guest::command(&[
+        ROLLOUT,
+        "watch",
+        "deployment/serv",
+        "-n",
+        "default",
+        "--kubeconfig",
+        "/lab/rollout.kubeconfig",
+        "--node",
+        NODE,
+        "--ready-file",
+        &ready,
+        "--record",
+        &recording,
+        // F28: watches lag in an emulated guest.
+        "--reorder-window",
+        "3s",
+        "--timeout",
+        "5m",
+    ])
+}
+
+fn keep_recording(folder: &Path) -> Result<PathBuf> {
+    let path = folder.join("recording.jsonl.zst");
+    guest::pull(&format!("{GUEST_FOLDER}/recording.jsonl.zst"), &path)?;
+    Ok(path)
+}

@@ -1,0 +1,66 @@
+//! The end-to-end tier: every variant under `rollout watch`, against the witnesses.
+//! Comes in: the static binary. Goes out: both sides of every statement on the terminal, and their counts.
+
+use super::life::{self, Lab};
+use super::variant::VARIANTS;
+use super::{RATE, verify};
+use crate::dist;
+use crate::test::Counts;
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// SYNs of each class over all runs, at least.
+const ENOUGH: u64 = 20;
+/// Classes that the variants lead to.
+const CLASSES: &[&str] = &["pod", "dropped_in_ipvs", "no_destination", "undelivered"];
+
+/// Runs the tier. A lab that was down before is down afterwards.
+///
+/// # Errors
+/// When the binary does not build or the lab does not come up.
+pub fn run() -> Result<Counts> {
+    let program = dist::build()?;
+    let lab = life::up()?;
+    let result = in_lab(&lab, &program);
+    if !lab.found {
+        life::down()?;
+    }
+    result
+}
+
+fn in_lab(lab: &Lab, program: &Path) -> Result<Counts> {
+    verify::install(program)?;
+    let mut counts = Counts::default();
+    let mut classes: BTreeMap<String, u64> = BTreeMap::new();
+    for variant in VARIANTS {
+        match verify::run(lab, program, variant, RATE, false) {
+            Ok(verified) => {
+                println!("lab {}: {}", variant.name, variant.summary);
+                print!("{}", verified.comparison);
+                for (class, syns) in &verified.comparison.classes {
+                    *classes.entry(class.clone()).or_default() += syns;
+                }
+                for statement in &verified.comparison.statements {
+                    count(&mut counts, statement.holds);
+                }
+            }
+            Err(error) => {
+                println!("lab {}: FAILED", variant.name);
+                eprint!("{}", crate::hint::render(&error));
+                count(&mut counts, false);
+            }
+        }
+    }
+    for class in CLASSES {
+        let syns = classes.get(*class).copied().unwrap_or(0);
+        let mark = if syns >= ENOUGH { "ok" } else { "NO" };
+        println!("{mark} SYNs of class `{class}` over all runs: {syns}, at least {ENOUGH}");
+        count(&mut counts, syns >= ENOUGH);
+    }
+    Ok(counts)
+}
+
+fn count(counts: &mut Counts, holds: bool) {
+    if holds { counts.passed += 1 } else { counts.failed += 1 }
+}
