@@ -7,9 +7,9 @@ export PATH=/bin
 for applet in insmod mount sleep tar switch_root umount; do busybox ln -s busybox "/bin/$applet"; done
 @LOAD@
 until [ -b /dev/vda ] && [ -b /dev/vdb ]; do sleep 0.1; done
-mount -t ext4 -o noatime /dev/vda /root
-tar -xf /dev/vdb -C /root
-mount -o move /dev /root/dev
+mount -t ext4 -o noatime /dev/vda /node
+tar -xf /dev/vdb -C /node
+mount -o move /dev /node/dev
 umount /sys
 umount /proc
-exec switch_root /root /lab/init
+exec switch_root /node /lab/init

@@ -42,6 +42,7 @@ const PACKAGES: &[&str] = &[
 ];
 /// What the initramfs needs to find its disk.
 const BOOT_MODULES: &[&str] = &["virtio_pci", "virtio_blk", "ext4"];
+const INIT: &str = include_str!("../../lab/initrd.sh");
 const COMPONENTS: &[&str] = &["kubelet", "kube-proxy"];
 const KEY_FILES: &[&str] = &["disk", "vmlinuz", "initrd", "gateway.tar"];
 
@@ -95,7 +96,7 @@ fn key(cache: &Cache) -> Result<String> {
     let release = kernel()?.unpacked(cache)?.release;
     let components = kubernetes::folder(cache)?;
     let name = components.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let parts = format!("{EDITION} {release} {name} {PACKAGES:?} {BOOT_MODULES:?}");
+    let parts = format!("{EDITION} {release} {name} {PACKAGES:?} {BOOT_MODULES:?} {INIT}");
     let hash = Sha256::digest(parts);
     let short: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("guest-image-{short}"))
@@ -140,7 +141,7 @@ fn add_kernel(cache: &Cache, root: &Path, folder: &Path) -> Result<()> {
     fs::copy(&kernel.image, folder.join("vmlinuz"))?;
     let busybox = fs::read(root.join("usr/bin/busybox")).context("busybox is not in the image")?;
     let mut archive = Archive::default();
-    for part in ["/proc", "/sys", "/dev", "/root"] {
+    for part in ["/proc", "/sys", "/dev", "/node"] {
         archive.folder(part);
     }
     archive.character("/dev/console", 5, 1);
@@ -150,7 +151,7 @@ fn add_kernel(cache: &Cache, root: &Path, folder: &Path) -> Result<()> {
         archive.file(&format!("/modules/{}.ko", module.name), &module.content);
         load.push_str(&format!("insmod /modules/{}.ko\n", module.name));
     }
-    archive.file("/init", include_str!("../../lab/initrd.sh").replace("@LOAD@", &load).as_bytes());
+    archive.file("/init", INIT.replace("@LOAD@", &load).as_bytes());
     Ok(fs::write(folder.join("initrd"), archive.finish())?)
 }
 
