@@ -73,18 +73,21 @@ impl Gatherer {
             let tuple = (begun.flow.source_port, begun.flow.destination);
             begins.entry(tuple).or_default().push(begun.time_ns);
         }
+        begins.values_mut().for_each(|times| times.sort_unstable());
         let mut claimed = BTreeSet::new();
         let mut attempts: Vec<Attempt> = drafts
             .iter()
             .map(|begun| {
                 let tuple = (begun.flow.source_port, begun.flow.destination);
-                let again = begins.get(&tuple).into_iter().flatten().copied();
-                let next = again.filter(|t| *t > begun.time_ns).min().unwrap_or(u64::MAX);
+                let times = begins.get(&tuple).map_or(&[][..], Vec::as_slice);
+                let later = times.partition_point(|time| *time <= begun.time_ns);
+                let next = times.get(later).copied().unwrap_or(u64::MAX);
                 read(begun, next, &self.flows, context, &mut claimed)
             })
             .collect();
         attempts.sort_by_key(|a| (a.begun.time_ns, a.evidence.first().copied(), a.attempt));
-        let unmatched = self.flows.all().filter(|e| !claimed.contains(&e.id) && !listed(e));
+        let counts = |e: &&FlowEvent| !claimed.contains(&e.id) && !listed(e) && !e.is_copy();
+        let unmatched = self.flows.all().filter(counts);
         let mut unmatched: Vec<FlowEvent> = unmatched.cloned().collect();
         unmatched.sort_by_key(|e| (e.time_ns, e.id));
         Gathered { attempts, unmatched }

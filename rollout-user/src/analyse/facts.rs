@@ -4,7 +4,7 @@
 
 use super::stamped::Stamped;
 use crate::record::cluster::{WatchChange, WatchState};
-use crate::record::kernel::Netns;
+use crate::record::kernel::{Exit, Netns, Signal};
 use crate::record::meta::{DataPathFound, Header, Hook, Hooks, Loss, Phase};
 use crate::record::{Body, Record};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,12 @@ pub struct Facts {
     pod_netns: Vec<Netns>,
     /// kubelet's processes (F25).
     pub kubelets: BTreeSet<u32>,
+    /// Signals by record id.
+    pub signals: BTreeMap<u64, Signal>,
+    /// Exits by record id.
+    pub exits: BTreeMap<u64, Exit>,
+    /// Facts that nothing serves.
+    blind: BTreeSet<String>,
     /// Virtual services that IPVS had at any time.
     pub virtual_services: BTreeSet<SocketAddr>,
 }
@@ -59,6 +65,12 @@ impl Facts {
             Body::KubeletProcess(process) => {
                 self.kubelets.insert(process.pid);
             }
+            Body::Signal(signal) => {
+                self.signals.insert(record.id, signal.clone());
+            }
+            Body::Exit(exit) => {
+                self.exits.insert(record.id, exit.clone());
+            }
             Body::IpvsTable(table) => {
                 self.virtual_services.extend(table.services.iter().map(|s| s.address));
             }
@@ -74,6 +86,9 @@ impl Facts {
         self.hooks.sort_by_key(Stamped::order);
         self.data_paths.sort_by_key(Stamped::order);
         self.phases.sort_by_key(Stamped::order);
+        let each = self.hook_of_each_fact().into_iter();
+        let blind = each.filter(|(_, hook)| hook.attached.is_none());
+        self.blind = blind.map(|(fact, _)| fact.to_owned()).collect();
         self.pod_netns.sort_unstable();
         self.pod_netns.dedup();
     }
@@ -106,7 +121,7 @@ impl Facts {
 
     /// Whether it is known that nothing serves a fact.
     pub fn is_blind_to(&self, fact: &str) -> bool {
-        self.hook_of_each_fact().get(fact).is_some_and(|hook| hook.attached.is_none())
+        self.blind.contains(fact)
     }
 
     /// Intervals in which a watch was not current: resource, scope, since, until, reason.

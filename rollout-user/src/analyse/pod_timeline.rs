@@ -2,6 +2,8 @@
 //!
 //! In: the pod's moments from the histories, users' SYNs to it. Out: [`PodRow`]s, old pods first, each by creation.
 
+mod process;
+
 use super::base::TimeBase;
 use super::facts::Facts;
 use super::report::attempt::{Answer, Attempt, ClientKind, Syn, SynClass};
@@ -112,14 +114,14 @@ fn cell(step: Step, timeline: &PodTimeline, traffic: &Traffic, sources: &Sources
         Step::LastSyn => return computed(traffic.last),
         _ => {}
     }
-    match moment(step, timeline) {
-        Some(moment) => at(moment, sources),
+    match moment(step, timeline, sources.facts) {
+        Some(moment) => at(moment, timeline, sources),
         None => missing(step, timeline, sources),
     }
 }
 
 /// The moment that a step of the row stands for.
-fn moment(step: Step, timeline: &PodTimeline) -> Option<&Moment> {
+fn moment<'a>(step: Step, timeline: &'a PodTimeline, facts: &Facts) -> Option<&'a Moment> {
     use Happened as H;
     let first_of =
         |kinds: &[Happened]| timeline.moments.iter().find(|moment| kinds.contains(&moment.what));
@@ -131,8 +133,15 @@ fn moment(step: Step, timeline: &PodTimeline) -> Option<&Moment> {
         Step::InSlice => timeline.first(H::SliceReady),
         Step::Programmed => timeline.first(H::Programmed),
         Step::DeletionSeen => timeline.first(H::DeletionRequested),
-        Step::StopSignal => timeline.first(H::Signal),
-        Step::ListenerClosed => timeline.last(H::ListenerClosed),
+        Step::StopSignal => {
+            let since = timeline.first(H::DeletionRequested).map_or(0, |m| m.not_before_ns);
+            let signals = timeline.moments.iter().filter(|m| m.what == H::Signal);
+            signals.filter(|m| m.seen_ns >= since).find(|m| process::is_stop(m.evidence, facts))
+        }
+        Step::ListenerClosed => {
+            let reopened = timeline.last(H::ListenerOpened).map_or(0, |m| m.seen_ns);
+            timeline.last(H::ListenerClosed).filter(|m| m.seen_ns >= reopened)
+        }
         Step::OutOfSlice => {
             let last_ready = timeline.last(H::SliceReady).map_or(0, |moment| moment.seen_ns);
             let out = [H::SliceNotReady, H::SliceTerminating, H::SliceRemoved];
@@ -144,37 +153,43 @@ fn moment(step: Step, timeline: &PodTimeline) -> Option<&Moment> {
             let off = [H::WeightZero, H::DestinationDeleted];
             timeline.moments.iter().find(|m| off.contains(&m.what) && m.seen_ns >= last_on)
         }
-        Step::Exit => timeline.last(H::Exit),
+        Step::Exit => timeline
+            .moments
+            .iter()
+            .rfind(|m| m.what == H::Exit && process::is_container(m.evidence, facts)),
         Step::Gone => first_of(&[H::Gone]),
         Step::FirstSyn | Step::LastSyn => None,
     }
 }
 
-fn at(moment: &Moment, sources: &Sources<'_>) -> Cell {
+fn at(moment: &Moment, timeline: &PodTimeline, sources: &Sources<'_>) -> Cell {
     let first_ns = sources.facts.range.map_or(0, |(from, _)| from);
     // Seen in the initial state with no bound inside the recording: it happened before.
     let watching = sources.facts.watching_ns().unwrap_or(0);
     if moment.not_before_ns < first_ns && moment.seen_ns <= watching {
         return Cell::Before;
     }
+    // Nothing happened to a pod before it was created.
+    let created = timeline.first(Happened::Created).map_or(0, |m| m.not_before_ns);
+    let not_before_ns = moment.not_before_ns.max(created);
     Cell::At {
         at: sources.base.at(moment.seen_ns),
-        not_before_ns: Some(moment.not_before_ns).filter(|ns| *ns < moment.seen_ns),
+        not_before_ns: Some(not_before_ns).filter(|ns| *ns < moment.seen_ns),
         evidence: Some(moment.evidence),
-        detail: detail(moment),
+        detail: detail(moment, sources.facts),
     }
 }
 
-fn detail(moment: &Moment) -> String {
+fn detail(moment: &Moment, facts: &Facts) -> String {
     match moment.what {
+        Happened::Signal => process::signal(moment.evidence, facts),
+        Happened::Exit => process::exit(moment.evidence, facts),
         Happened::WeightZero => "weight 0".to_owned(),
         Happened::DestinationDeleted => "deleted".to_owned(),
         Happened::SliceNotReady => "not ready".to_owned(),
         Happened::SliceTerminating => "terminating".to_owned(),
         Happened::SliceRemoved => "removed".to_owned(),
-        Happened::Signal | Happened::Exit | Happened::ListenerOpened | Happened::ListenerClosed => {
-            moment.detail.clone()
-        }
+        Happened::ListenerOpened | Happened::ListenerClosed => moment.detail.clone(),
         _ => String::new(),
     }
 }

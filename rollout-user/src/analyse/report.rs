@@ -44,7 +44,7 @@ pub struct Report {
     pub verdict: Verdict,
     /// The update itself; `None` where none was seen.
     pub update: Option<Update>,
-    /// The three windows; `None` without an update whose start was seen.
+    /// The three windows; `None` where no update was seen.
     pub windows: Option<Windows>,
     /// The workload's pods: old ones first, each by creation.
     pub pods: Vec<PodRow>,

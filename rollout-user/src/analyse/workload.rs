@@ -37,6 +37,8 @@ pub struct Member {
     pub first_ns: u64,
     /// When it was seen to be gone, ns.
     pub gone_ns: Option<u64>,
+    /// The newest version so far: resource version, and whether it is the deletion.
+    newest: (u64, bool),
 }
 
 /// The watched workload, or nothing.
@@ -169,9 +171,14 @@ fn members(
             hash: hash.to_owned(),
             first_ns: pod.time_ns,
             gone_ns: None,
+            newest: (0, false),
         });
-        if !pod.what.present && member.gone_ns.is_none() {
-            member.gone_ns = Some(pod.time_ns);
+        // Two watches may cover one pod: what counts is the newest version, not the last to arrive. A deletion comes
+        // after the version that it deletes.
+        let version = (meta.resource_version.parse().unwrap_or(0), !pod.what.present);
+        if version > member.newest || version.0 == 0 {
+            member.newest = version;
+            member.gone_ns = Some(pod.time_ns).filter(|_| !pod.what.present);
         }
     }
     members

@@ -158,6 +158,12 @@ impl FlowEvent {
         }
     }
 
+    /// Whether it is the drop of a copy that a bridge flooded to a port where nobody wants it: the packet itself went
+    /// on (F24).
+    pub fn is_copy(&self) -> bool {
+        matches!(&self.what, What::Drop { reason: Some(reason), .. } if reason == "OTHERHOST")
+    }
+
     /// Whether it was seen in the namespace `other`, or in one that is not known.
     pub fn may_be_in(&self, other: Netns) -> bool {
         self.netns.inum == 0 || other.inum == 0 || same_netns(self.netns, other)

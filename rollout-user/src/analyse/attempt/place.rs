@@ -19,6 +19,8 @@ pub struct Place {
     pub reason: Option<String>,
     /// An ICMP error answers it.
     pub icmp: bool,
+    /// A backend was chosen for this very SYN, not kept from an earlier one.
+    pub chosen: bool,
     /// Records that say so.
     pub evidence: Vec<u64>,
 }
@@ -47,9 +49,6 @@ pub struct Question<'a> {
     pub dialled: Dialled,
 }
 
-/// Drop reason of a copy that a bridge flooded to a port where nobody wants it: the SYN itself went on (F24).
-const COPY: &str = "OTHERHOST";
-
 /// Drop reasons of the receiving side's TCP: the SYN had reached the pod.
 fn is_receivers(reason: &str) -> bool {
     reason == "NO_SOCKET" || reason.starts_with("TCP_") || reason.starts_with("SOCKET_")
@@ -66,7 +65,7 @@ fn is_netfilter(reason: Option<&str>, location: Option<&str>) -> bool {
 /// Places one SYN that was sent.
 pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
     let Question { flow, from_ns, to_ns, dialled, .. } = *question;
-    let here: Vec<&FlowEvent> = flows.between(flow, from_ns, to_ns).collect();
+    let here = seen(flows, flow, from_ns, to_ns);
     // IPVS's own word counts before conntrack's, which repeats it and is stamped later (F14).
     let chosen = |by| here.iter().rev().copied().find(|e| e.choice().is_some_and(|c| c.1 == by));
     let own = chosen(Chooser::Ipvs).or_else(|| chosen(Chooser::Conntrack));
@@ -82,7 +81,7 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
     let translated: Vec<&FlowEvent> = match target {
         Some(backend) if backend != flow.destination => {
             let after_nat = Flow { destination: backend, ..*flow };
-            flows.between(&after_nat, from_ns, to_ns).collect()
+            seen(flows, &after_nat, from_ns, to_ns)
         }
         _ => Vec::new(),
     };
@@ -92,7 +91,8 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
         evidence.extend(icmp.map(|e| e.id));
         evidence.sort_unstable();
         evidence.dedup();
-        Place { class, address, reason, icmp: icmp.is_some(), evidence }
+        let (icmp, chosen) = (icmp.is_some(), own.is_some());
+        Place { class, address, reason, icmp, chosen, evidence }
     };
     let choice_id = choice.map(|e| e.id);
 
@@ -103,9 +103,6 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
     }
     for e in here.iter().rev() {
         let What::Drop { reason, location } = &e.what else { continue };
-        if reason.as_deref() == Some(COPY) {
-            continue;
-        }
         if target == Some(flow.destination) && received(e, reason.as_deref(), question, facts) {
             return made(SynClass::Pod, target, reason.clone(), &[Some(e.id)]);
         }
@@ -126,7 +123,6 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
     }
     for e in translated.iter().rev() {
         match &e.what {
-            What::Drop { reason, .. } if reason.as_deref() == Some(COPY) => {}
             What::Drop { reason, .. } if received(e, reason.as_deref(), question, facts) => {
                 let because = [choice_id, Some(e.id)];
                 return made(SynClass::Pod, target, reason.clone(), &because);
@@ -158,6 +154,11 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
         Some(_) => made(SynClass::Pod, target, None, &[choice_id]),
         None => made(SynClass::Unknown, None, None, &[]),
     }
+}
+
+/// What was said of a tuple's own packets, copies left out.
+fn seen<'a>(flows: &'a Flows, flow: &Flow, from_ns: u64, to_ns: u64) -> Vec<&'a FlowEvent> {
+    flows.between(flow, from_ns, to_ns).filter(|e| !e.is_copy()).collect()
 }
 
 /// Whether the packet had reached the pod's own stack when it was dropped.

@@ -70,12 +70,8 @@ pub fn syns(sender: &Sender<'_>, flows: &Flows, facts: &Facts) -> Vec<Placed> {
         })
         .collect();
     answer_last(&mut placed, sender.ended);
-    let chosen = |e: &super::flow::FlowEvent| e.choice().map(|_| e.id);
-    let end = sender.until_ns;
-    let own_choices: Vec<u64> =
-        flows.between(sender.flow, sender.draft.begun().0, end).filter_map(chosen).collect();
     if facts.is_blind_to("syn_dropped") || facts.is_blind_to("no_destination") {
-        placed.iter_mut().for_each(|syn| forget_silent(syn, &own_choices));
+        placed.iter_mut().for_each(forget_silent);
     }
     placed
 }
@@ -96,9 +92,9 @@ fn interval(sent: &[u64], time_ns: u64, until_ns: u64) -> (u64, u64) {
 }
 
 /// Without the hooks that tell drops, silence says nothing of where a SYN without a choice of its own went.
-fn forget_silent(syn: &mut Placed, own_choices: &[u64]) {
-    let chosen = syn.place.evidence.iter().any(|id| own_choices.contains(id));
-    if syn.place.class == SynClass::Pod && syn.answer == Answer::Nothing && !chosen {
+fn forget_silent(syn: &mut Placed) {
+    let silent = syn.place.class == SynClass::Pod && syn.answer == Answer::Nothing;
+    if silent && !syn.place.chosen {
         syn.place.class = SynClass::Unknown;
         syn.place.address = None;
     }
@@ -107,7 +103,7 @@ fn forget_silent(syn: &mut Placed, own_choices: &[u64]) {
 fn not_sent(errno: i32) -> Place {
     let reason = Some(format!("errno {errno}"));
     let (class, address) = (SynClass::NotSent, None);
-    Place { class, address, reason, icmp: false, evidence: Vec::new() }
+    Place { class, address, reason, icmp: false, chosen: false, evidence: Vec::new() }
 }
 
 /// The kernel's answer belongs to the last SYN that was sent before it; the earlier ones stay unanswered.

@@ -28,7 +28,17 @@ struct Object<'a> {
     service: Option<&'a ServiceTag>,
     #[serde(skip_serializing_if = "<[BackendTag]>::is_empty")]
     backends: &'a [BackendTag],
-    event: &'a Body,
+    event: serde_json::Value,
+}
+
+/// What the record says, without the kind that encloses it on disk.
+fn inner(body: &Body) -> serde_json::Value {
+    match serde_json::to_value(body) {
+        Ok(serde_json::Value::Object(outer)) => {
+            outer.into_iter().next().map_or(serde_json::Value::Null, |(_, inner)| inner)
+        }
+        _ => serde_json::Value::Null,
+    }
 }
 
 /// Renders the JSON object.
@@ -47,7 +57,7 @@ pub fn json(line: &EventLine<'_>) -> String {
         client: tags.client.as_ref(),
         service: tags.service.as_ref(),
         backends: &tags.backends,
-        event: &record.body,
+        event: inner(&record.body),
     };
     // Maps with keys that are not strings do not occur in records, so that writing cannot fail.
     serde_json::to_string(&object).unwrap_or_else(|error| {

@@ -7,7 +7,7 @@ use crate::analyse::report::Moment;
 use crate::attribute::tag::{Certainty, HostClient, PodState, StateAt, Tag};
 use crate::live::select::flow_of;
 use crate::present::errno;
-use crate::present::escape::plain;
+use crate::present::escape::{name, plain};
 use crate::present::paint::Paint;
 use crate::present::time;
 use crate::record::Body;
@@ -18,6 +18,8 @@ const TIME: usize = 12;
 const KIND: usize = 8;
 const NARROW: usize = 17;
 const WIDE: usize = 44;
+/// `task->comm` has at most 15 bytes; escapes make it longer.
+const COMM: usize = 24;
 
 /// Names of the columns.
 pub fn table_head() -> String {
@@ -49,7 +51,7 @@ pub fn table(line: &EventLine<'_>, paint: Paint) -> String {
     let (kind, tone) = kind(&line.record.body);
     let kind = painted(paint, tone, &fit(kind, KIND));
     let used = TIME + 1 + 1 + KIND + 1 + NARROW + 1 + NARROW + 1;
-    let what = plain(&what(line), 80 - used);
+    let what = cut(&what(line, false), 80 - used);
     format!("{}{mark} {kind} {client} {towards} {what}", fit(&clock, TIME)).trim_end().to_owned()
 }
 
@@ -62,7 +64,7 @@ pub fn wide(line: &EventLine<'_>, paint: Paint) -> String {
     let client = fit(&client(line, true), WIDE);
     let service = fit(&service(line), WIDE);
     let backend = fit(&backend(line, true), WIDE);
-    let what = plain(&what(line), 120);
+    let what = what(line, true);
     format!("{clock}{mark} {kind} {client} {service} {backend} {what}").trim_end().to_owned()
 }
 
@@ -70,9 +72,18 @@ fn moment(line: &EventLine<'_>) -> Moment {
     Moment { time_ns: line.record.time_ns, unix_ns: line.unix_ns, offset_ns: None }
 }
 
+/// At most `width` columns of text that is escaped already.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
 /// Exactly `width` columns: cut with `…`, or filled.
 fn fit(text: &str, width: usize) -> String {
-    let cut = plain(text, width);
+    let cut = cut(text, width);
     let missing = width.saturating_sub(cut.chars().count());
     format!("{cut}{}", " ".repeat(missing))
 }
@@ -120,13 +131,14 @@ fn kind(body: &Body) -> (&'static str, Tone) {
     }
 }
 
-fn client(line: &EventLine<'_>, with_address: bool) -> String {
+fn client(line: &EventLine<'_>, wide: bool) -> String {
     let flow = flow_of(&line.record.body);
     let address = flow.and_then(source);
     let name = line.tags.client.as_ref().and_then(who);
     match (name, address) {
-        (Some(name), Some(address)) if with_address => format!("{name} {address}"),
-        (Some(name), _) => name,
+        (Some(name), Some(address)) if wide => format!("{name} {address}"),
+        (Some(name), None) if wide => name,
+        (Some(name), _) => tail(&name),
         (None, Some(address)) => address,
         (None, None) => "-".to_owned(),
     }
@@ -142,8 +154,8 @@ fn source(flow: &Flow) -> Option<String> {
 /// Who it is, in one word; `None`: not known.
 fn who(tag: &Tag) -> Option<String> {
     let name = match (&tag.pod, tag.host) {
-        (Some(pod), _) if pod.name.is_empty() => tail(&pod.uid),
-        (Some(pod), _) => tail(&pod.name),
+        (Some(pod), _) if pod.name.is_empty() => name(&pod.uid),
+        (Some(pod), _) => name(&pod.name),
         (None, Some(HostClient::Kubelet)) => "kubelet".to_owned(),
         (None, Some(HostClient::Host)) => "the node".to_owned(),
         (None, None) if tag.certainty == Certainty::Ambiguous => {
@@ -176,7 +188,7 @@ fn towards(line: &EventLine<'_>) -> String {
 fn service(line: &EventLine<'_>) -> String {
     let named = line.tags.service.as_ref().filter(|service| !service.name.is_empty());
     match (named, &line.record.body) {
-        (Some(service), _) => format!("{}/{}", service.namespace, service.name),
+        (Some(service), _) => format!("{}/{}", name(&service.namespace), name(&service.name)),
         (None, Body::IpvsDestination(e)) => {
             e.service.map_or_else(|| "-".to_owned(), |address| address.to_string())
         }
@@ -190,7 +202,7 @@ fn service(line: &EventLine<'_>) -> String {
     }
 }
 
-fn backend(line: &EventLine<'_>, with_address: bool) -> String {
+fn backend(line: &EventLine<'_>, wide: bool) -> String {
     let Some(last) = line.tags.backends.last() else {
         return match &line.record.body {
             Body::IpvsDestination(e) => e.destination.to_string(),
@@ -198,42 +210,46 @@ fn backend(line: &EventLine<'_>, with_address: bool) -> String {
             _ => "-".to_owned(),
         };
     };
-    match (who(&last.tag), with_address) {
-        (Some(name), false) => name,
-        (Some(name), true) => format!("{name} {} {}", last.address, certainty(&last.tag)),
+    match (who(&last.tag), wide) {
+        (Some(name), false) => tail(&name),
+        (Some(name), true) => format!("{name} {}", last.address),
         (None, _) => last.address.to_string(),
     }
 }
 
 fn certainty(tag: &Tag) -> &'static str {
     match tag.certainty {
-        Certainty::Known => "",
-        Certainty::Changing => "changing",
+        // A change is told by its two states.
+        Certainty::Known | Certainty::Changing => "",
         Certainty::Ambiguous => "ambiguous",
         Certainty::Stale => "stale",
         Certainty::Unknown => "unknown",
     }
 }
 
-/// What there is to say: the backend's state first, then the event's own.
-fn what(line: &EventLine<'_>) -> String {
-    let state = line.tags.backends.last().and_then(|backend| backend.tag.state).map(state);
-    let own = detail(&line.record.body);
-    match (state, own.is_empty()) {
-        (Some(state), true) => state,
-        (Some(state), false) => format!("{own} {state}"),
-        (None, _) => own,
-    }
+/// What there is to say: the backend's state and how sure that is, then the event's own.
+fn what(line: &EventLine<'_>, wide: bool) -> String {
+    let last = line.tags.backends.last().map(|backend| &backend.tag);
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(last.and_then(|tag| tag.state).map(|at| state(at, wide)));
+    parts.extend(last.map(|tag| certainty(tag).to_owned()));
+    parts.push(detail(&line.record.body));
+    parts.retain(|part| !part.is_empty());
+    parts.join(" ")
 }
 
-fn state(state: StateAt) -> String {
-    let word = |state| match state {
-        PodState::Starting => "starting",
-        PodState::Ready => "ready",
-        PodState::NotReady => "not-ready",
-        PodState::Terminating => "terminating",
-        PodState::Finished => "finished",
-        PodState::Gone => "gone",
+fn state(state: StateAt, wide: bool) -> String {
+    let word = |state| match (state, wide) {
+        (PodState::Starting, true) => "starting",
+        (PodState::Starting, false) => "start",
+        (PodState::Ready, _) => "ready",
+        (PodState::NotReady, true) => "not-ready",
+        (PodState::NotReady, false) => "unready",
+        (PodState::Terminating, true) => "terminating",
+        (PodState::Terminating, false) => "term",
+        (PodState::Finished, true) => "finished",
+        (PodState::Finished, false) => "done",
+        (PodState::Gone, _) => "gone",
     };
     match state {
         StateAt::Is(is) => word(is).to_owned(),
@@ -243,7 +259,7 @@ fn state(state: StateAt) -> String {
 
 fn detail(body: &Body) -> String {
     match body {
-        Body::Connect(e) => e.comm.clone(),
+        Body::Connect(e) => plain(&e.comm, COMM),
         Body::ConnectReturned(e) => errno::name(e.errno),
         Body::Established(e) => time::duration(e.latency_ns),
         Body::ConnectFailed(e) => {
@@ -256,10 +272,10 @@ fn detail(body: &Body) -> String {
         }
         Body::SynDropped(e) => e.reason.clone().or_else(|| e.location.clone()).unwrap_or_default(),
         Body::ResetSent(e) => match e.has_socket {
-            true => e.state.clone().unwrap_or_default(),
+            true => e.state.as_ref().map(|state| name(state)).unwrap_or_default(),
             false => "closed port".to_owned(),
         },
-        Body::ResetReceived(e) => e.state.clone(),
+        Body::ResetReceived(e) => name(&e.state),
         Body::BackendChosen(e) => {
             e.weight.map_or_else(String::new, |weight| format!("weight {weight}"))
         }
@@ -278,7 +294,7 @@ fn detail(body: &Body) -> String {
             format!("{change}{weight}{result}")
         }
         Body::IpvsServiceGone(_) => "service deleted".to_owned(),
-        Body::Signal(e) => format!("{} to {}", e.signal, e.comm),
+        Body::Signal(e) => format!("{} to {}", e.signal, plain(&e.comm, COMM)),
         Body::Exit(e) => match (e.status, e.signal) {
             (_, Some(signal)) => format!("by signal {signal}"),
             (Some(status), None) => format!("status {status}"),

@@ -2,7 +2,7 @@
 //!
 //! In: the report's groups. Out: a block for each.
 
-use super::page::{Page, left, right};
+use super::page::{Page, left, right, together};
 use super::words::{number, outcome, place, pod_name, syn};
 use crate::analyse::report::Report;
 use crate::analyse::report::attempt::Attempt;
@@ -92,6 +92,7 @@ fn head(group: &Group) -> String {
     } else {
         format!("{} … {}", time::offset(&group.from), time::offset(&group.to))
     };
+    let when = together(&when);
     format!("{} × {}: {}; {when}", group.count, outcome(group.outcome), place(group))
 }
 

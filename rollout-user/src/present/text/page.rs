@@ -50,6 +50,12 @@ impl Page {
     }
 }
 
+/// Keeps together what belongs together: spaces of `text` that [`wrap`] does not break at. Escaped text has none of its
+/// own.
+pub fn together(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 /// Wraps at words. A word that is longer than a line stays whole: names are not cut, so that they can be searched for.
 pub fn wrap(indent: usize, hang: usize, text: &str) -> Vec<String> {
     let mut lines = Vec::new();
@@ -68,7 +74,7 @@ pub fn wrap(indent: usize, hang: usize, text: &str) -> Vec<String> {
     }
     let margin = indent + if lines.is_empty() { 0 } else { hang };
     lines.push(format!("{}{line}", " ".repeat(margin)).trim_end().to_owned());
-    lines
+    lines.into_iter().map(|line| line.replace('\u{a0}', " ")).collect()
 }
 
 /// `text` filled with spaces to `width` columns.
@@ -86,6 +92,12 @@ pub fn right(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_belongs_together_is_not_broken() {
+        let text = format!("{} {}", "x".repeat(70), together("+1.605 s … +1.665 s"));
+        assert_eq!(wrap(0, 2, &text).get(1).map(String::as_str), Some("  +1.605 s … +1.665 s"));
+    }
 
     #[test]
     fn lines_are_wrapped_at_words_and_hang() {

@@ -41,7 +41,10 @@ pub fn write(page: &mut Page, report: &Report) {
     }
     let pods = number(report.pods.len() as u64, "pod");
     if page.all || report.pods.len() <= IN_FULL {
-        page.heading("Pods", &pods);
+        page.heading(
+            "Pods",
+            &format!("{pods}; -t: it may have happened up to t before it was seen"),
+        );
         report.pods.iter().for_each(|row| in_full(page, row));
         return;
     }
@@ -142,18 +145,18 @@ fn in_full(page: &mut Page, row: &PodRow) {
     for at in &row.steps {
         match &at.cell {
             Cell::At { at: moment, not_before_ns, detail, .. } => {
-                let offset = moment.offset_ns.map(|_| right(&time::offset(moment), 12));
+                let offset = moment.offset_ns.map(|_| right(&time::offset(moment), 11));
                 let when = format!("{}{}", time::absolute(moment), offset.unwrap_or_default());
                 let spread = not_before_ns.map(|from| moment.time_ns.saturating_sub(from));
                 let note = [plain(detail, 24), uncertainty(spread)];
                 let note: Vec<&str> =
                     note.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
-                let line = format!("    {} {when}  {}", left(word(at.step), 16), note.join(", "));
+                let line = format!("    {} {when}  {}", left(word(at.step), 15), note.join(" "));
                 page.line(line);
             }
             Cell::NotSeen { why } => {
                 let why = format!("not seen: {}", plain(why, 40));
-                page.line(format!("    {} {}", left(word(at.step), 16), page.paint.dim(&why)));
+                page.line(format!("    {} {}", left(word(at.step), 15), page.paint.dim(&why)));
             }
             Cell::Before | Cell::NotYet => {}
         }
@@ -167,7 +170,7 @@ fn in_full(page: &mut Page, row: &PodRow) {
 /// How much earlier than it was seen something may have happened.
 fn uncertainty(spread_ns: Option<u64>) -> String {
     match spread_ns {
-        Some(ns) if ns >= 1_000_000 => format!("≤{} late", time::duration(ns)),
+        Some(ns) if ns >= 1_000_000 => format!("-{}", time::duration(ns)),
         _ => String::new(),
     }
 }

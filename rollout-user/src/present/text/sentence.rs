@@ -76,10 +76,10 @@ fn failures(report: &Report) -> String {
         }
         _ => String::new(),
     };
-    format!("{counted} of {all} {}{window}, {}.", what.join(" and "), whereto(report))
+    format!("{counted} of {all} {}{window}{}.", what.join(" and "), whereto(report))
 }
 
-/// The place with most of them, and how many are elsewhere.
+/// The end of the sentence: the place with most of them, and how many places there are besides.
 fn whereto(report: &Report) -> String {
     let mut places: BTreeMap<String, (u64, bool)> = BTreeMap::new();
     for group in report.failures.iter().chain(&report.slowed) {
@@ -88,12 +88,15 @@ fn whereto(report: &Report) -> String {
         entry.1 = has_target(group);
     }
     let most = places.iter().max_by(|a, b| a.1.0.cmp(&b.1.0).then_with(|| b.0.cmp(a.0)));
-    let Some((place, (count, sent))) = most else { return "place not known".to_owned() };
-    let to = if *sent { "sent to " } else { "" };
-    match places.len() {
-        1 => format!("{to}{place}"),
-        2 => format!("most ({count}) {to}{place}, the rest to 1 other place"),
-        n => format!("most ({count}) {to}{place}, the rest to {} other places", n - 1),
+    let Some((place, (count, sent))) = most else { return String::new() };
+    match (places.len(), *sent) {
+        (1, true) => format!(", sent to {place}"),
+        (1, false) => format!(": {place}"),
+        (n, sent) => {
+            let to = if sent { "sent to " } else { "" };
+            let others = number(n as u64 - 1, "other place");
+            format!(", most ({count}) {to}{place}, the rest in {others}")
+        }
     }
 }
 

@@ -88,12 +88,12 @@ pub fn write_windows(page: &mut Page, report: &Report) {
     row(page, "1  old pods, no answer", unanswered.span.as_ref(), &silent);
     match both {
         Both::Overlap { span, syns_to_old, syns_to_new } => {
-            let syns = format!("{syns_to_old} to old, {syns_to_new} to new");
+            let syns = format!("{syns_to_old} old + {syns_to_new} new");
             row(page, "2  old and new pods", Some(span), &syns);
         }
         Both::Gap { span, syns } => {
             let syns = format!("{} in between", number(*syns, "SYN"));
-            row(page, "2  gap: no pod at all", Some(span), &syns);
+            row(page, "2  gap, old to new", Some(span), &syns);
         }
         Both::None => row(page, "2  old and new pods", None, "0 SYNs"),
     }
@@ -106,12 +106,12 @@ pub fn write_windows(page: &mut Page, report: &Report) {
 }
 
 fn row(page: &mut Page, what: &str, span: Option<&Span>, syns: &str) {
-    let what = left(what, 24);
+    let what = left(what, 23);
     let line = match span {
         Some(span) => {
             let range = format!("{} … {}", time::offset(&span.from), time::offset(&span.to));
             let took = left(&time::duration(span.duration_ns), 9);
-            format!("  {what}{took} {} {syns}", left(&range, 24))
+            format!("  {what}{took} {} {syns}", left(&range, 22))
         }
         None => format!("  {what}{} {syns}", page.paint.dim("none,")),
     };

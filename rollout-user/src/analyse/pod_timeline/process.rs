@@ -1,0 +1,60 @@
+//! Signals and exits of a pod's containers, sandbox and teardown left out (F22, F23).
+//!
+//! In: the records behind a pod's moments. Out: which of them are the container's stop, and words for them.
+
+use super::Facts;
+
+/// `SI_KERNEL`: the kernel itself sent it, e.g. a dying init to its pid namespace.
+const SI_KERNEL: i32 = 128;
+/// `TRACE_SIGNAL_IGNORED`: init has no handler for it.
+const IGNORED: u32 = 1;
+/// The sandbox's process, which every runtime kills.
+const SANDBOX: &str = "pause";
+
+/// Whether a signal asks a container to stop.
+pub fn is_stop(evidence: u64, facts: &Facts) -> bool {
+    // SIGHUP reloads, SIGWINCH and SIGURG mean nothing here; what stops an image is one of these or is its own choice.
+    const NOT_A_STOP: [u32; 5] = [1, 17, 18, 23, 28];
+    facts.signals.get(&evidence).is_none_or(|signal| {
+        signal.comm != SANDBOX && signal.code != SI_KERNEL && !NOT_A_STOP.contains(&signal.signal)
+    })
+}
+
+/// Whether an exit is a container's own, not the sandbox's.
+pub fn is_container(evidence: u64, facts: &Facts) -> bool {
+    facts.exits.get(&evidence).is_none_or(|exit| exit.comm != SANDBOX)
+}
+
+/// `SIGTERM`, `SIGTERM ignored`.
+pub fn signal(evidence: u64, facts: &Facts) -> String {
+    let Some(signal) = facts.signals.get(&evidence) else { return String::new() };
+    let ignored = if signal.result == IGNORED { " ignored" } else { "" };
+    format!("{}{ignored}", name(signal.signal))
+}
+
+/// `status 0`, `killed by SIGKILL`.
+pub fn exit(evidence: u64, facts: &Facts) -> String {
+    let Some(exit) = facts.exits.get(&evidence) else { return String::new() };
+    match (exit.status, exit.signal) {
+        (_, Some(signal)) => format!("killed by {}", name(u32::from(signal))),
+        (Some(status), None) => format!("status {status}"),
+        (None, None) => String::new(),
+    }
+}
+
+fn name(signal: u32) -> String {
+    let known = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        6 => "SIGABRT",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        15 => "SIGTERM",
+        28 => "SIGWINCH",
+        number => return format!("signal {number}"),
+    };
+    known.to_owned()
+}

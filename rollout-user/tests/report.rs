@@ -1,0 +1,16 @@
+//! From records to the report: facts of the kernel, whole updates, and what must never happen.
+
+#[path = "report/facts.rs"]
+mod facts;
+#[path = "report/faults.rs"]
+mod faults;
+#[path = "report/hostile.rs"]
+mod hostile;
+#[path = "report/lines.rs"]
+mod lines;
+#[path = "report/properties.rs"]
+mod properties;
+#[path = "report/scenarios.rs"]
+mod scenarios;
+#[path = "report/world.rs"]
+mod world;

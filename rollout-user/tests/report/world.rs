@@ -1,0 +1,639 @@
+//! A small cluster that writes records: Deployment `serv` behind Service `serv`, a gateway that dials it, kubelet.
+//!
+//! Times are microseconds since the trace began; the watches are in sync at [`WATCHING`].
+
+use rollout::record::cluster::*;
+use rollout::record::kernel::*;
+use rollout::record::meta::*;
+use rollout::record::table::*;
+use rollout::record::{Body, Record};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub const MS: u64 = 1_000;
+pub const S: u64 = 1_000_000;
+/// Monotonic time at which the trace begins.
+pub const BASE_US: u64 = 500 * S;
+pub const WATCHING: u64 = 2 * S;
+/// Unix time of the trace's begin: 2026-03-02T10:00:00Z.
+pub const UNIX: i64 = 1_772_445_600;
+
+/// The node's own network namespace.
+pub const NODE: Netns = Netns { inum: 1, cookie: 1 };
+pub const GATEWAY: Netns = Netns { inum: 50, cookie: 50 };
+const GATEWAY_CGROUP: u64 = 5_000;
+const KUBELET_CGROUP: u64 = 6_000;
+
+#[derive(Default)]
+pub struct World {
+    pub records: Vec<Record>,
+    version: u64,
+    arrivals: BTreeMap<String, u64>,
+    endpoints: BTreeMap<u8, Endpoint>,
+    pods: BTreeMap<u8, Pod>,
+    attempts: u64,
+    port: u16,
+    deployment: Deployment,
+}
+
+pub fn target() -> Target {
+    Target { kind: "Deployment".into(), namespace: "default".into(), name: "serv".into() }
+}
+
+pub fn vip() -> SocketAddr {
+    "10.96.0.10:80".parse().expect("an address")
+}
+
+/// Address of pod number `n`.
+pub fn ip(n: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 244, 1, n))
+}
+
+pub fn backend(n: u8) -> SocketAddr {
+    SocketAddr::new(ip(n), 8000)
+}
+
+pub fn netns(n: u8) -> Netns {
+    Netns { inum: 100 + u32::from(n), cookie: 100 + u64::from(n) }
+}
+
+pub fn uid(n: u8) -> String {
+    format!("uid-{n:03}")
+}
+
+fn meta(namespace: &str, name: &str, uid: &str) -> Meta {
+    Meta { namespace: namespace.into(), name: name.into(), uid: uid.into(), ..Meta::default() }
+}
+
+fn owner(kind: &str, name: &str, uid: &str) -> Option<Owner> {
+    Some(Owner { kind: kind.into(), name: name.into(), uid: uid.into() })
+}
+
+impl World {
+    /// A trace that is in sync, with `old` pods of revision 1 (numbers 10, 11, …) ready and programmed.
+    pub fn watching(old: u8) -> World {
+        let mut world = World { port: 40_000, ..World::default() };
+        world.begin(Some(target()));
+        world.cluster(old);
+        world.phase(WATCHING, Phase::Watching);
+        world
+    }
+
+    pub fn begin(&mut self, target: Option<Target>) {
+        self.push(
+            0,
+            Body::Header(Header {
+                format: FORMAT_VERSION,
+                version: "0.1.0".into(),
+                node: "node1".into(),
+                boot_id: "boot".into(),
+                kernel: "6.12.117".into(),
+                target,
+                reorder_window_ns: 500_000_000,
+            }),
+        );
+        self.push(1, Body::Clock(Clock { unix_ns: UNIX * 1_000_000_000 + 1_000, error_ns: 500 }));
+        self.hooks(&[]);
+        self.data_path(DataPath::Ipvs, "7 IPVS services");
+    }
+
+    /// Hooks for all facts but those that are blind.
+    pub fn hooks(&mut self, blind: &[&str]) {
+        let facts = [
+            "connect",
+            "connect_call",
+            "exit",
+            "icmp_sent",
+            "ipvs_choice",
+            "ipvs_destination",
+            "listener",
+            "no_destination",
+            "outcome",
+            "reset_received",
+            "reset_sent",
+            "signal",
+            "syn_dropped",
+            "syn_retransmit",
+        ];
+        let hook = |fact: &&str| {
+            let attached = (!blind.contains(fact)).then(|| format!("fentry {fact}"));
+            ((*fact).to_owned(), Hook { attached, refused: Vec::new(), blind: None })
+        };
+        self.push(2, Body::Hooks(Hooks { facts: facts.iter().map(hook).collect() }));
+    }
+
+    pub fn data_path(&mut self, path: DataPath, evidence: &str) {
+        self.push(3, Body::DataPath(DataPathFound { path, evidence: evidence.into() }));
+    }
+
+    fn cluster(&mut self, old: u8) {
+        self.push(
+            4,
+            Body::Cgroup(Cgroup {
+                id: KUBELET_CGROUP,
+                path: "system.slice/kubelet.service".into(),
+                owner: CgroupOwner::Kubelet,
+            }),
+        );
+        self.set(10 * MS, 1, "aaaaaaaaaa", i32::from(old));
+        self.deployment.meta = meta("default", "serv", "deploy");
+        self.deployment.desired = i32::from(old);
+        self.deployment.strategy = "RollingUpdate".into();
+        self.deployment.template_digest = "one".into();
+        self.change_deployment(11 * MS, |d| {
+            (d.generation, d.observed_generation, d.revision) = (1, 1, Some(1));
+            (d.replicas, d.updated, d.ready, d.available) =
+                (d.desired, d.desired, d.desired, d.desired);
+        });
+        self.service(12 * MS);
+        self.gateway();
+        let mut destinations = Vec::new();
+        for n in (10..10 + old).rev() {
+            let mut pod = self.new_pod(n, 1, "aaaaaaaaaa");
+            pod.meta.created = Some(UNIX - 3_600);
+            pod.ips = vec![ip(n)];
+            pod.phase = "Running".into();
+            pod.ready = true;
+            pod.ready_changed = Some(UNIX - 3_590);
+            pod.containers[0].started = Some(UNIX - 3_595);
+            self.pods.insert(n, pod);
+            self.see_pod(20 * MS, n);
+            self.cgroup_of(21 * MS, n);
+            self.push(
+                22 * MS,
+                Body::Listeners(Listeners { netns: netns(n), addresses: vec![wildcard()] }),
+            );
+            self.endpoints.insert(n, self.endpoint(n, true, false));
+            destinations.push(IpvsRealServer {
+                address: backend(n),
+                weight: 1,
+                active: 0,
+                inactive: 3,
+            });
+        }
+        self.see_slice(30 * MS);
+        let services = vec![IpvsService { address: vip(), scheduler: "rr".into(), destinations }];
+        self.push(31 * MS, Body::IpvsTable(IpvsTable { netns: NODE, services }));
+        for (resource, scope) in [
+            ("pods", "node=node1"),
+            ("pods", "default/serv"),
+            ("endpointslices", ""),
+            ("services", ""),
+            ("replicasets", "default/serv"),
+            ("deployments", "default/serv"),
+        ] {
+            self.watch(40 * MS, resource, scope, WatchChange::Synced, None);
+        }
+    }
+
+    fn gateway(&mut self) {
+        let mut pod = Pod {
+            meta: meta("default", "gateway-6c9f7d-x2x4z", "uid-gateway"),
+            node: Some("node1".into()),
+            ips: vec![ip(2)],
+            phase: "Running".into(),
+            ready: true,
+            ready_changed: Some(UNIX - 4_000),
+            ..Pod::default()
+        };
+        pod.meta.created = Some(UNIX - 4_010);
+        pod.meta.owner = owner("ReplicaSet", "gateway-6c9f7d", "rs-gateway");
+        let observed = self.observed("uid-gateway", 19 * MS, true, pod);
+        self.push(19 * MS, Body::Pod(observed));
+        let uid = "uid-gateway".to_owned();
+        self.push(19 * MS, Body::PodNetns(PodNetns { netns: GATEWAY, uid: uid.clone() }));
+        let owner = CgroupOwner::Pod { uid, container: Some("c-gateway".into()) };
+        let path = "kubepods.slice/gateway".to_owned();
+        self.push(19 * MS, Body::Cgroup(Cgroup { id: GATEWAY_CGROUP, path, owner }));
+    }
+
+    pub fn push(&mut self, at: u64, body: Body) -> u64 {
+        let id = self.records.len() as u64 + 1;
+        self.records.push(Record { id, time_ns: (BASE_US + at) * 1_000, body });
+        id
+    }
+
+    pub fn phase(&mut self, at: u64, phase: Phase) {
+        self.push(at, Body::Phase(phase));
+    }
+
+    pub fn loss(&mut self, since: u64, at: u64, stage: Stage, count: u64) {
+        let since_ns = (BASE_US + since) * 1_000;
+        let program = "connect".to_owned();
+        self.push(at, Body::Loss(Loss { stage, program, count, since_ns }));
+    }
+
+    pub fn watch(
+        &mut self,
+        at: u64,
+        resource: &str,
+        scope: &str,
+        change: WatchChange,
+        reason: Option<&str>,
+    ) {
+        let since_ns = match change {
+            WatchChange::Cut => (BASE_US + at).saturating_sub(300 * MS) * 1_000,
+            WatchChange::Synced => 0,
+        };
+        let (resource, scope) = (resource.to_owned(), scope.to_owned());
+        let reason = reason.map(str::to_owned);
+        self.push(at, Body::Watch(WatchState { resource, scope, change, reason, since_ns }));
+    }
+
+    fn observed<T>(&mut self, key: &str, at: u64, present: bool, object: T) -> Observed<T> {
+        let now = (BASE_US + at) * 1_000;
+        let not_before_ns = self.arrivals.insert(key.to_owned(), now).unwrap_or(0);
+        Observed { present, not_before_ns, object }
+    }
+
+    fn next_version(&mut self) -> String {
+        self.version += 1;
+        (1_000 + self.version).to_string()
+    }
+
+    pub fn set(&mut self, at: u64, revision: u64, hash: &str, desired: i32) {
+        let name = format!("serv-{hash}");
+        let mut set = ReplicaSet {
+            meta: meta("default", &name, &format!("rs-{hash}")),
+            revision: Some(revision),
+            template_hash: hash.into(),
+            desired,
+            ..ReplicaSet::default()
+        };
+        set.meta.owner = owner("Deployment", "serv", "deploy");
+        set.meta.resource_version = self.next_version();
+        let observed = self.observed(&name, at, true, set);
+        self.push(at, Body::ReplicaSet(observed));
+    }
+
+    pub fn change_deployment(&mut self, at: u64, change: impl FnOnce(&mut Deployment)) {
+        change(&mut self.deployment);
+        self.deployment.meta.resource_version = self.next_version();
+        let object = self.deployment.clone();
+        let observed = self.observed("deploy", at, true, object);
+        self.push(at, Body::Deployment(observed));
+    }
+
+    fn service(&mut self, at: u64) {
+        let mut service = Service {
+            meta: meta("default", "serv", "svc"),
+            addresses: vec![vip().ip()],
+            ports: vec![ServicePort {
+                name: "http".into(),
+                port: 80,
+                target: "8000".into(),
+                node_port: None,
+            }],
+            selector: BTreeMap::from([("app".to_owned(), "serv".to_owned())]),
+            kind: "ClusterIP".into(),
+        };
+        service.meta.created = Some(UNIX - 9_000);
+        service.meta.resource_version = self.next_version();
+        let observed = self.observed("svc", at, true, service);
+        self.push(at, Body::Service(observed));
+    }
+
+    fn new_pod(&self, n: u8, revision: u64, hash: &str) -> Pod {
+        let name = format!("serv-{hash}-{}{n:03}", if revision == 1 { "o" } else { "n" });
+        let mut pod = Pod {
+            meta: meta("default", &name, &uid(n)),
+            node: Some("node1".into()),
+            phase: "Pending".into(),
+            grace_seconds: Some(30),
+            containers: vec![Container { name: "serv".into(), ..Container::default() }],
+            ..Pod::default()
+        };
+        pod.meta.owner = owner("ReplicaSet", &format!("serv-{hash}"), &format!("rs-{hash}"));
+        pod.meta.labels = BTreeMap::from([
+            ("app".to_owned(), "serv".to_owned()),
+            ("pod-template-hash".to_owned(), hash.to_owned()),
+        ]);
+        pod
+    }
+
+    fn endpoint(&self, n: u8, ready: bool, terminating: bool) -> Endpoint {
+        Endpoint {
+            addresses: vec![ip(n)],
+            pod_uid: Some(uid(n)),
+            pod_name: self.pods.get(&n).map(|pod| pod.meta.name.clone()),
+            node: Some("node1".into()),
+            ready,
+            serving: true,
+            terminating,
+        }
+    }
+
+    pub fn see_slice(&mut self, at: u64) {
+        let mut slice = EndpointSlice {
+            meta: meta("default", "serv-abcde", "slice"),
+            service: Some("serv".into()),
+            ports: vec![SlicePort { name: "http".into(), port: 8000 }],
+            endpoints: self.endpoints.values().cloned().collect(),
+        };
+        slice.meta.resource_version = self.next_version();
+        let observed = self.observed("slice", at, true, slice);
+        self.push(at, Body::EndpointSlice(observed));
+    }
+
+    fn see_pod(&mut self, at: u64, n: u8) {
+        self.see_pod_present(at, n, true);
+    }
+
+    fn see_pod_present(&mut self, at: u64, n: u8, present: bool) {
+        let version = self.next_version();
+        let Some(pod) = self.pods.get_mut(&n) else { return };
+        pod.meta.resource_version = version;
+        let object = pod.clone();
+        let observed = self.observed(&uid(n), at, present, object);
+        self.push(at, Body::Pod(observed));
+    }
+
+    pub fn change_pod(&mut self, at: u64, n: u8, change: impl FnOnce(&mut Pod)) {
+        if let Some(pod) = self.pods.get_mut(&n) {
+            change(pod);
+        }
+        self.see_pod(at, n);
+    }
+
+    fn cgroup_of(&mut self, at: u64, n: u8) {
+        self.push(at, Body::PodNetns(PodNetns { netns: netns(n), uid: uid(n) }));
+        let owner = CgroupOwner::Pod { uid: uid(n), container: Some(format!("c-{n}")) };
+        let path = format!("kubepods.slice/{}", uid(n));
+        self.push(at, Body::Cgroup(Cgroup { id: cgroup(n), path, owner }));
+    }
+
+    /// The template changes; the ReplicaSet of revision 2 appears 4 ms later.
+    pub fn update_begins(&mut self, at: u64) {
+        self.update_to(at, 2, "bbbbbbbbbb");
+    }
+
+    pub fn update_to(&mut self, at: u64, revision: u64, hash: &str) {
+        self.change_deployment(at, |d| {
+            d.generation += 1;
+            d.updated = 0;
+            d.template_digest = hash.into();
+        });
+        self.set(at + 4 * MS, revision, hash, 1);
+        self.change_deployment(at + 6 * MS, |d| {
+            d.observed_generation = d.generation;
+            d.revision = Some(revision);
+        });
+    }
+
+    pub fn update_complete(&mut self, at: u64) {
+        self.change_deployment(at, |d| {
+            (d.replicas, d.updated, d.ready, d.available) =
+                (d.desired, d.desired, d.desired, d.desired);
+        });
+    }
+
+    /// A new pod of revision 2: programmed 620 ms after its creation was seen.
+    pub fn pod_comes(&mut self, at: u64, n: u8) {
+        self.pod_comes_of(at, n, 2, "bbbbbbbbbb");
+    }
+
+    pub fn pod_comes_of(&mut self, at: u64, n: u8, revision: u64, hash: &str) {
+        let second = UNIX + (at / S) as i64;
+        let mut pod = self.new_pod(n, revision, hash);
+        pod.meta.created = Some(second);
+        self.pods.insert(n, pod);
+        self.see_pod(at, n);
+        self.cgroup_of(at + 200 * MS, n);
+        self.change_pod(at + 300 * MS, n, |pod| {
+            pod.ips = vec![ip(n)];
+            pod.phase = "Running".into();
+            pod.containers[0].started = Some(second);
+        });
+        self.listener(at + 320 * MS, n, true);
+        self.change_pod(at + 500 * MS, n, |pod| {
+            pod.ready = true;
+            pod.ready_changed = Some(UNIX + ((at + 500 * MS) / S) as i64);
+        });
+        let endpoint = self.endpoint(n, true, false);
+        self.endpoints.insert(n, endpoint);
+        self.see_slice(at + 560 * MS);
+        self.program(at + 620 * MS, n, DestinationChange::Add, Some(1));
+    }
+
+    pub fn listener(&mut self, at: u64, n: u8, opened: bool) {
+        let listener =
+            Listener { address: wildcard(), netns: netns(n), cgroup: cgroup(n), socket: n.into() };
+        self.push(
+            at,
+            if opened { Body::ListenerOpened(listener) } else { Body::ListenerClosed(listener) },
+        );
+    }
+
+    pub fn program(&mut self, at: u64, n: u8, change: DestinationChange, weight: Option<i32>) {
+        self.push(
+            at,
+            Body::IpvsDestination(IpvsDestination {
+                change,
+                service: Some(vip()),
+                destination: backend(n),
+                weight,
+                result: 0,
+                polled: false,
+                netns: NODE,
+            }),
+        );
+    }
+
+    pub fn signal(&mut self, at: u64, n: u8, signal: u32, comm: &str, code: i32, result: u32) {
+        self.push(
+            at,
+            Body::Signal(Signal {
+                cgroup: cgroup(n),
+                pid: 7_000 + u32::from(n),
+                comm: comm.into(),
+                signal,
+                code,
+                result,
+                sender_pid: 900,
+                sender_comm: "containerd-shim".into(),
+            }),
+        );
+    }
+
+    pub fn exit(&mut self, at: u64, n: u8, comm: &str, status: Option<u8>, signal: Option<u8>) {
+        let (cgroup, pid) = (cgroup(n), 7_000 + u32::from(n));
+        self.push(at, Body::Exit(Exit { cgroup, pid, comm: comm.into(), status, signal }));
+    }
+
+    /// Deletion is seen at `at`, SIGTERM 12 ms later; the slice follows after 40 ms, the balancer `balancer_after`.
+    pub fn pod_goes(&mut self, at: u64, n: u8, closes_after: u64, balancer_after: u64) {
+        let grace = 30;
+        self.change_pod(at, n, |pod| {
+            pod.meta.deletion_timestamp = Some(UNIX + (at / S) as i64 + grace);
+            pod.meta.deletion_grace_seconds = Some(grace);
+        });
+        self.signal(at + 12 * MS, n, 15, "serv", 0, 0);
+        self.listener(at + closes_after, n, false);
+        let endpoint = self.endpoint(n, false, true);
+        self.endpoints.insert(n, endpoint);
+        self.see_slice(at + 40 * MS);
+        self.program(at + balancer_after, n, DestinationChange::Edit, Some(0));
+    }
+
+    /// The container exits at `at`, its object goes 200 ms later.
+    pub fn pod_gone(&mut self, at: u64, n: u8) {
+        self.exit(at, n, "serv", Some(0), None);
+        let finished = UNIX + (at / S) as i64;
+        self.change_pod(at + 120 * MS, n, |pod| {
+            pod.ready = false;
+            pod.containers[0].finished = Some(finished);
+        });
+        self.endpoints.remove(&n);
+        self.see_slice(at + 150 * MS);
+        self.see_pod_present(at + 200 * MS, n, false);
+    }
+
+    /// A user behind the gateway dials the Service.
+    pub fn dial(&mut self, at: u64) -> Dial<'_> {
+        self.port += 1;
+        let flow = Flow { source: Some(ip(2)), source_port: Some(self.port), destination: vip() };
+        self.dial_as(at, flow, GATEWAY, GATEWAY_CGROUP, "nginx")
+    }
+
+    /// kubelet probes pod `n`.
+    pub fn probe(&mut self, at: u64, n: u8) -> Dial<'_> {
+        self.port += 1;
+        let source = Some(IpAddr::V4(Ipv4Addr::new(10, 244, 1, 1)));
+        let flow = Flow { source, source_port: Some(self.port), destination: backend(n) };
+        self.dial_as(at, flow, NODE, KUBELET_CGROUP, "kubelet")
+    }
+
+    pub fn dial_as(
+        &mut self,
+        at: u64,
+        flow: Flow,
+        netns: Netns,
+        cgroup: u64,
+        comm: &str,
+    ) -> Dial<'_> {
+        self.attempts += 1;
+        let (attempt, comm) = (self.attempts, comm.to_owned());
+        let connect = Connect { attempt, flow, netns, cgroup, pid: 4_711, comm };
+        self.push(at, Body::Connect(connect));
+        Dial { world: self, attempt, flow, netns, at }
+    }
+
+    /// The usual success: chosen, established after 400 µs, closed a little later.
+    pub fn request(&mut self, at: u64, n: u8) {
+        let mut dial = self.dial(at);
+        dial.chosen(20, n);
+        dial.established(400);
+        dial.closed(5 * MS, None);
+    }
+
+    pub fn steady(&mut self, from: u64, to: u64, every: u64, pods: &[u8]) {
+        let mut at = from;
+        for n in pods.iter().cycle() {
+            if at >= to {
+                return;
+            }
+            self.request(at, *n);
+            at += every;
+        }
+    }
+}
+
+pub fn cgroup(n: u8) -> u64 {
+    1_000 + u64::from(n)
+}
+
+fn wildcard() -> SocketAddr {
+    "0.0.0.0:8000".parse().expect("an address")
+}
+
+/// A connect that was begun; its later events come at microseconds after its begin.
+pub struct Dial<'a> {
+    pub world: &'a mut World,
+    pub attempt: u64,
+    pub flow: Flow,
+    netns: Netns,
+    at: u64,
+}
+
+impl Dial<'_> {
+    fn push(&mut self, after: u64, body: Body) -> u64 {
+        self.world.push(self.at + after, body)
+    }
+
+    pub fn chosen(&mut self, after: u64, n: u8) -> u64 {
+        self.chosen_by(after, n, Chooser::Ipvs)
+    }
+
+    pub fn chosen_by(&mut self, after: u64, n: u8, by: Chooser) -> u64 {
+        let (flow, backend) = (self.flow, backend(n));
+        let weight = (by == Chooser::Ipvs).then_some(1);
+        let chosen = BackendChosen { flow, backend, weight, by, netns: NODE };
+        self.push(after, Body::BackendChosen(chosen))
+    }
+
+    pub fn established(&mut self, after: u64) -> u64 {
+        let (attempt, flow) = (self.attempt, self.flow);
+        let latency_ns = after * 1_000;
+        self.push(after, Body::Established(Established { attempt, flow, latency_ns }))
+    }
+
+    pub fn failed(&mut self, after: u64, errno: Option<i32>) -> u64 {
+        let (attempt, flow) = (self.attempt, self.flow);
+        let latency_ns = after * 1_000;
+        self.push(after, Body::ConnectFailed(ConnectFailed { attempt, flow, errno, latency_ns }))
+    }
+
+    pub fn returned(&mut self, after: u64, errno: i32) -> u64 {
+        let returned = ConnectReturned {
+            attempt: Some(self.attempt),
+            flow: self.flow,
+            netns: self.netns,
+            cgroup: GATEWAY_CGROUP,
+            pid: 4_711,
+            comm: "nginx".into(),
+            errno,
+            duration_ns: after * 1_000,
+        };
+        self.push(after, Body::ConnectReturned(returned))
+    }
+
+    pub fn closed(&mut self, after: u64, errno: Option<i32>) -> u64 {
+        let (attempt, flow) = (self.attempt, self.flow);
+        self.push(after, Body::Closed(Closed { attempt, flow, errno }))
+    }
+
+    pub fn resent(&mut self, after: u64, errno: Option<i32>) -> u64 {
+        let (attempt, flow, netns) = (Some(self.attempt), self.flow, self.netns);
+        self.push(after, Body::SynRetransmit(SynRetransmit { attempt, flow, netns, errno }))
+    }
+
+    pub fn dropped(&mut self, after: u64, reason: &str, netns: Netns) -> u64 {
+        let flow = self.flow;
+        self.dropped_flow(after, reason, netns, flow)
+    }
+
+    pub fn dropped_flow(&mut self, after: u64, reason: &str, netns: Netns, flow: Flow) -> u64 {
+        let (reason, location) = (Some(reason.to_owned()), None);
+        self.push(after, Body::SynDropped(SynDropped { flow, netns, reason, location }))
+    }
+
+    pub fn no_destination(&mut self, after: u64) -> u64 {
+        let flow = self.flow;
+        self.push(after, Body::NoDestination(NoDestination { flow, netns: NODE }));
+        self.push(after + 5, Body::IcmpSent(IcmpSent { flow, netns: NODE, icmp_type: 3, code: 3 }))
+    }
+
+    pub fn reset(&mut self, after: u64, state: &str) -> u64 {
+        let (attempt, flow, netns) = (Some(self.attempt), self.flow, self.netns);
+        let state = state.to_owned();
+        self.push(after, Body::ResetReceived(ResetReceived { attempt, flow, netns, state }))
+    }
+
+    /// A closed port answers: the pod's stack drops the SYN and sends a RST.
+    pub fn refused(&mut self, after: u64, n: u8) {
+        let flow = Flow { destination: backend(n), ..self.flow };
+        self.dropped_flow(after - 20, "NO_SOCKET", netns(n), flow);
+        self.reset(after - 5, "SYN_SENT");
+        self.failed(after, Some(111));
+    }
+}
