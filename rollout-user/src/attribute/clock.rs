@@ -2,14 +2,15 @@
 //!
 //! In: pairs of readings. Out: conversions with an error, and lower bounds for API timestamps.
 
-use crate::record::meta::Clock;
+use crate::record::meta::{Clock, ServerClock};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Nanoseconds of a second.
 const SECOND_NS: i64 = 1_000_000_000;
 
-/// By how much another machine's clock (API server, remote kubelet) may be ahead of this node's, ns.
+/// By how much another machine's clock (API server, remote kubelet) may be ahead of this node's where nothing else is
+/// known, ns.
 /// A clock that is behind makes intervals longer, never wrong.
 pub const CLOCK_SKEW_NS: u64 = 250_000_000;
 
@@ -27,6 +28,8 @@ pub struct Converted {
 pub struct ClockMap {
     /// By monotonic time: Unix minus monotonic, and the reading's error; both ns.
     offsets: BTreeMap<u64, (i64, u64)>,
+    /// The most by which the API server's clock was measured to be ahead of this node's, ns.
+    server_ahead_ns: u64,
 }
 
 impl ClockMap {
@@ -37,6 +40,18 @@ impl ClockMap {
         // Two readings at one time: the smaller wins, whatever the order of arrival.
         let kept = self.offsets.entry(time_ns).or_insert(reading);
         *kept = (*kept).min(reading);
+    }
+
+    /// Takes in how far the API server's clock is ahead. Only a clock that is further ahead than [`CLOCK_SKEW_NS`]
+    /// matters: one that is behind makes intervals longer, never wrong.
+    pub fn observe_server(&mut self, clock: &ServerClock) {
+        let ahead = u64::try_from(clock.ahead_at_most_ns).unwrap_or(0);
+        self.server_ahead_ns = self.server_ahead_ns.max(ahead);
+    }
+
+    /// By how much a foreign stamp can be ahead of this node's clock, ns.
+    fn skew_ns(&self) -> i64 {
+        signed(self.server_ahead_ns.max(CLOCK_SKEW_NS))
     }
 
     /// Whether a conversion is possible at all.
@@ -69,17 +84,35 @@ impl ClockMap {
             let from =
                 index.checked_sub(1).and_then(|i| readings.get(i)).map_or(0, |(time, _)| **time);
             let to = readings.get(index + 1).map_or(u64::MAX, |(time, _)| **time);
-            let slack = signed(CLOCK_SKEW_NS).saturating_add(SECOND_NS);
+            let slack = self.skew_ns().saturating_add(SECOND_NS);
             let starts_in_time = index == 0 || moment.saturating_add(slack) >= signed(from);
             if starts_in_time && moment <= signed(to) {
                 fitting = Some(fitting.map_or(moment, |known| known.min(moment)));
             }
         }
         let moment = fitting.or(lowest)?;
-        Some(u64::try_from(moment.saturating_sub(signed(CLOCK_SKEW_NS))).unwrap_or(0))
+        Some(u64::try_from(moment.saturating_sub(self.skew_ns())).unwrap_or(0))
     }
 }
 
 fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_whose_clock_is_far_ahead_stamps_earlier_moments() {
+        let mut map = ClockMap::default();
+        map.observe(1_000, &Clock { unix_ns: 10_000_001_000, error_ns: 0 });
+        let before = map.not_before(20);
+        map.observe_server(&ServerClock { ahead_at_least_ns: -5, ahead_at_most_ns: 100 });
+        assert_eq!(map.not_before(20), before);
+        let ahead = 3_000_000_000;
+        map.observe_server(&ServerClock { ahead_at_least_ns: ahead, ahead_at_most_ns: ahead });
+        let shift = before.zip(map.not_before(20)).map(|(before, after)| before - after);
+        assert_eq!(shift, Some(3_000_000_000 - CLOCK_SKEW_NS));
+    }
 }

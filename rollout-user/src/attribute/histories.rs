@@ -69,6 +69,10 @@ impl Histories {
                 self.clock.observe(time_ns, clock);
                 self.forget_lives();
             }
+            Body::ServerClock(clock) => {
+                self.clock.observe_server(clock);
+                self.forget_lives();
+            }
             Body::Loss(loss) => {
                 self.sync.observe_loss(time_ns, id, loss);
                 self.forget_lives();

@@ -73,7 +73,7 @@ pub(super) struct Sync {
 fn hits(loss: &Loss, resource: &str) -> bool {
     match loss.stage {
         Stage::Recording | Stage::Read => true,
-        Stage::Decode => loss.program.strip_prefix("watch ") == Some(resource),
+        Stage::Watch => loss.program == resource,
         _ => false,
     }
 }
@@ -225,5 +225,18 @@ impl Scope {
         }
         gaps.extend(open);
         gaps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_that_could_not_be_read_hits_its_resource_alone() {
+        let loss = Loss { stage: Stage::Watch, program: "pods".into(), count: 1, since_ns: 0 };
+        assert!(hits(&loss, "pods"));
+        assert!(!hits(&loss, "endpointslices"));
+        assert!(!hits(&Loss { stage: Stage::Ring, ..loss }, "pods"));
     }
 }
