@@ -6,6 +6,7 @@
 pub mod netfilter;
 pub mod socket_lb;
 
+use super::cgroup::hierarchy;
 use super::ipvs;
 use super::netns::Namespace;
 use crate::record::meta::{DataPath, DataPathFound};
@@ -24,11 +25,12 @@ pub struct Signs {
     pub iptables_chains: Result<usize, String>,
 }
 
-/// Looks at the node: its network namespace, the top of its cgroup v2 hierarchy where there is one, and `/proc`.
+/// Looks at the node: its network namespace, the top of its cgroup v2 hierarchy (`None`: where it is mounted, if
+/// anywhere, also beside cgroup v1), and `/proc`.
 pub fn find(namespace: &Namespace, cgroup_v2: Option<&Path>, proc: &Path) -> DataPathFound {
+    let top = cgroup_v2.map(Path::to_owned).or_else(|| hierarchy::unified(proc));
     decide(&Signs {
-        connect_programs: cgroup_v2
-            .map_or(Ok(Vec::new()), |top| socket_lb::programs(top).map_err(text)),
+        connect_programs: top.map_or(Ok(Vec::new()), |top| socket_lb::programs(&top).map_err(text)),
         ipvs_services: ipvs::read(namespace)
             .map(|table| table.map(|table| table.services.len()))
             .map_err(text),

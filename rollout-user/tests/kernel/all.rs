@@ -6,11 +6,17 @@
 mod connects;
 mod filters;
 pub mod harness;
+mod ipvs_admin;
 mod listeners;
 mod losses;
 mod platform;
 mod resets;
 mod space;
+mod tables_conntrack;
+mod tables_data_path;
+mod tables_ipvs;
+mod tables_network;
+mod tables_pods;
 mod trace;
 
 use harness::{On, Test};
@@ -57,4 +63,18 @@ pub const TESTS: &[Test] = tests![
     Everywhere filters::f17_a_namespace_that_was_denied_is_silent_and_an_unknown_one_is_not,
     Everywhere losses::a_burst_into_a_small_ring_is_delivered_or_counted_exactly,
     Everywhere losses::a_full_map_of_attempts_is_counted,
+    Everywhere tables_conntrack::f14_every_choice_is_seen_for_accepted_and_refused_backends_of_both_families,
+    Everywhere tables_conntrack::f14_events_that_did_not_fit_are_a_loss,
+    Everywhere tables_conntrack::f14_the_time_is_the_kernels_where_it_gives_one,
+    Everywhere tables_conntrack::switched_off_events_show_in_the_settings_and_nothing_is_switched_on,
+    Native tables_data_path::a_fresh_namespace_has_none,
+    Everywhere tables_data_path::the_table_of_kube_proxy_in_nftables_mode_is_found,
+    Everywhere tables_data_path::chains_of_services_are_found_and_those_of_ipvs_mode_are_not,
+    Native tables_data_path::chains_of_the_older_iptables_are_found,
+    Everywhere tables_data_path::a_socket_balancer_is_found_by_its_connect_program,
+    Guest tables_ipvs::the_table_is_read_for_both_families_with_weights,
+    Guest tables_ipvs::f11_changes_are_found_by_polling_where_hooks_are_missing,
+    Guest tables_ipvs::f15_connections_of_ipvs_are_read_for_both_families,
+    Everywhere tables_pods::f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_api_says_so,
+    Everywhere tables_pods::a_process_that_is_still_in_the_nodes_namespace_names_no_pod,
 ];

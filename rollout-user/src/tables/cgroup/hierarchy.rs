@@ -48,22 +48,38 @@ pub struct Hierarchy {
 
 /// Finds the hierarchy that names pods. `proc` is normally `/proc`.
 pub fn find(proc: &Path) -> Result<Hierarchy> {
+    match first(proc, choose) {
+        Some((of_node, root, version)) => Ok(Hierarchy { version, root, of_node }),
+        None => bail!("no cgroup hierarchy is mounted where it can be read"),
+    }
+}
+
+/// Top of the v2 hierarchy, also where it names no pods: BPF programs attach there.
+pub fn unified(proc: &Path) -> Option<PathBuf> {
+    first(proc, |mounts| Some((Version::V2, unified_mount(mounts)?))).map(|(_, root, _)| root)
+}
+
+/// What `choose` finds among the node's mounts, seen through pid 1, else among those of this process.
+fn first(
+    proc: &Path,
+    choose: impl Fn(&[Mount]) -> Option<(Version, PathBuf)>,
+) -> Option<(bool, PathBuf, Version)> {
     for (of_node, process) in [(true, "1"), (false, "self")] {
         let process = proc.join(process);
-        let Ok(mounts) = std::fs::read_to_string(process.join("mountinfo")) else { continue };
-        let Some((version, mount)) = choose(&mounts) else { continue };
-        let below_root = mount.strip_prefix("/").unwrap_or(&mount);
-        let root = if of_node { process.join("root").join(below_root) } else { mount };
+        let Ok(text) = std::fs::read_to_string(process.join("mountinfo")) else { continue };
+        let mounts: Vec<Mount> = text.lines().filter_map(mount).collect();
+        let Some((version, point)) = choose(&mounts) else { continue };
+        let below_root = point.strip_prefix("/").unwrap_or(&point);
+        let root = if of_node { process.join("root").join(below_root) } else { point };
         if root.join("cgroup.procs").exists() {
-            return Ok(Hierarchy { version, root, of_node });
+            return Some((of_node, root, version));
         }
     }
-    bail!("no cgroup hierarchy is mounted where it can be read");
+    None
 }
 
 /// cgroup v1 wins where its controllers are mounted: then kubelet uses them, and v2 beside it may be empty.
-fn choose(mounts: &str) -> Option<(Version, PathBuf)> {
-    let mounts: Vec<Mount> = mounts.lines().filter_map(mount).collect();
+fn choose(mounts: &[Mount]) -> Option<(Version, PathBuf)> {
     for controller in CONTROLLERS {
         let has = |mount: &&Mount| {
             mount.kind == "cgroup" && mount.options.split(',').any(|option| option == controller)
@@ -73,8 +89,12 @@ fn choose(mounts: &str) -> Option<(Version, PathBuf)> {
             return Some((version, mount.point.clone()));
         }
     }
+    Some((Version::V2, unified_mount(mounts)?))
+}
+
+fn unified_mount(mounts: &[Mount]) -> Option<PathBuf> {
     let mount = outermost(mounts.iter().filter(|mount| mount.kind == "cgroup2"))?;
-    Some((Version::V2, mount.point.clone()))
+    Some(mount.point.clone())
 }
 
 /// The mount with the shortest path: others are copies for containers or for a network plugin.
@@ -121,22 +141,27 @@ mod tests {
 34 24 0:30 / /sys/fs/cgroup/mem\\040ory rw - cgroup cgroup rw,memory
 ";
 
+    fn mounts(text: &str) -> Vec<Mount> {
+        text.lines().filter_map(mount).collect()
+    }
+
     #[test]
     fn v2_is_found_at_its_outermost_mount() {
-        assert_eq!(choose(V2), Some((Version::V2, "/sys/fs/cgroup".into())));
+        assert_eq!(choose(&mounts(V2)), Some((Version::V2, "/sys/fs/cgroup".into())));
     }
 
     #[test]
     fn f19_controllers_of_v1_win_over_a_v2_hierarchy_beside_them() {
         let version = Version::V1 { controller: "memory".into() };
-        assert_eq!(choose(HYBRID), Some((version, "/sys/fs/cgroup/mem ory".into())));
+        assert_eq!(choose(&mounts(HYBRID)), Some((version, "/sys/fs/cgroup/mem ory".into())));
+        assert_eq!(unified_mount(&mounts(HYBRID)), Some("/sys/fs/cgroup/unified".into()));
     }
 
     #[test]
     fn a_named_hierarchy_alone_names_no_pods() {
         let named = HYBRID.lines().nth(1).unwrap();
-        assert_eq!(choose(named), None);
-        assert_eq!(choose("garbage - \n\n - - -"), None);
+        assert_eq!(choose(&mounts(named)), None);
+        assert_eq!(choose(&mounts("garbage - \n\n - - -")), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Backend choices by NAT, seen as conntrack events of the node's namespace (F14).
 
-use crate::network::{Network, PATIENCE, network, nft, run, until};
+use super::tables_network::{Network, PATIENCE, network, nft, set, until};
 use rollout::record::kernel::{BackendChosen, Chooser};
 use rollout::record::meta::Stage;
 use rollout::record::{Body, Record};
@@ -51,8 +51,7 @@ fn chosen(record: &Record) -> &BackendChosen {
     }
 }
 
-#[test]
-fn f14_every_choice_is_seen_for_accepted_and_refused_backends_of_both_families() {
+pub fn f14_every_choice_is_seen_for_accepted_and_refused_backends_of_both_families() {
     let net = network();
     nft(&net.node, RULES);
     let _listeners = [listen(&net, "10.2.0.2:8080"), listen(&net, "[fd02::2]:8080")];
@@ -98,8 +97,7 @@ fn f14_every_choice_is_seen_for_accepted_and_refused_backends_of_both_families()
     }
 }
 
-#[test]
-fn f14_events_that_did_not_fit_are_a_loss() {
+pub fn f14_events_that_did_not_fit_are_a_loss() {
     let net = network();
     nft(&net.node, RULES);
     let (inlet, mut timeline) = queue(10_000);
@@ -116,11 +114,10 @@ fn f14_events_that_did_not_fit_are_a_loss() {
     assert!(loss.since_ns <= since_ns, "the loss must reach back to the last complete moment");
 }
 
-#[test]
-fn f14_the_time_is_the_kernels_where_it_gives_one() {
+pub fn f14_the_time_is_the_kernels_where_it_gives_one() {
     let net = network();
     nft(&net.node, RULES);
-    run(&net.node, "sysctl -q -w net.netfilter.nf_conntrack_timestamp=1");
+    set(&net.node, "net/netfilter/nf_conntrack_timestamp", "1");
     let _listener = listen(&net, "10.2.0.2:8080");
     let (inlet, mut timeline) = queue(100);
     let reader = Reader::subscribe(&net.node, inlet, 1 << 20).unwrap();
@@ -139,11 +136,10 @@ fn f14_the_time_is_the_kernels_where_it_gives_one() {
     }
 }
 
-#[test]
-fn switched_off_events_show_in_the_settings_and_nothing_is_switched_on() {
+pub fn switched_off_events_show_in_the_settings_and_nothing_is_switched_on() {
     let net = network();
     nft(&net.node, RULES);
-    run(&net.node, "sysctl -q -w net.netfilter.nf_conntrack_events=0");
+    set(&net.node, "net/netfilter/nf_conntrack_events", "0");
     let (inlet, _timeline) = queue(100);
     let _worker = conntrack::follow(&net.node, inlet).unwrap();
     let settings = net.node.enter(|| settings::read(Path::new("/proc"))).unwrap();

@@ -1,6 +1,6 @@
 //! A pod as this node sees it: real cgroup directories, a real process, a network namespace with a listener.
 
-use crate::network::{namespace, until};
+use super::tables_network::{namespace, until};
 use rollout::record::Body;
 use rollout::record::table::CgroupOwner;
 use rollout::tables::cgroup::hierarchy::{self, Hierarchy};
@@ -72,8 +72,7 @@ impl Drop for Tree {
     }
 }
 
-#[test]
-fn f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_api_says_so() {
+pub fn f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_api_says_so() {
     let mut tree = Tree::new("new");
     let (inlet, mut timeline) = queue(1000);
     let places = Places { proc: "/proc".into(), hierarchy: tree.hierarchy() };
@@ -102,8 +101,7 @@ fn f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_api_sa
     assert_eq!(found.addresses, [listener.local_addr().unwrap()]);
 }
 
-#[test]
-fn a_process_that_is_still_in_the_nodes_namespace_names_no_pod() {
+pub fn a_process_that_is_still_in_the_nodes_namespace_names_no_pod() {
     let mut tree = Tree::new("early");
     let (inlet, mut timeline) = queue(1000);
     let directory = tree.add_container();

@@ -15,7 +15,6 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A new network namespace with its loopback up.
 pub fn namespace() -> Namespace {
-    assert!(rustix::process::geteuid().is_root(), "this test needs root");
     let namespace = std::thread::spawn(|| {
         // SAFETY: only the network namespace of this thread changes, and the thread ends here.
         unsafe { unshare_unsafe(UnshareFlags::NEWNET) }.unwrap();
@@ -39,11 +38,18 @@ pub fn run(namespace: &Namespace, line: &str) {
     assert!(output.status.success(), "`{line}`: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Writes a setting of `namespace`, given by its path below `/proc/sys`.
+pub fn set(namespace: &Namespace, setting: &str, value: &str) {
+    let path = format!("/proc/sys/{setting}");
+    namespace.enter(|| std::fs::write(&path, value)).unwrap().expect(setting);
+}
+
 /// Loads nftables rules inside `namespace`.
 pub fn nft(namespace: &Namespace, rules: &str) {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), rules).unwrap();
-    run(namespace, &format!("nft -f {}", file.path().display()));
+    let file = std::env::temp_dir().join(format!("rollout-rules-{}", std::process::id()));
+    std::fs::write(&file, rules).unwrap();
+    run(namespace, &format!("nft -f {}", file.display()));
+    std::fs::remove_file(&file).unwrap();
 }
 
 /// Client 10.1.0.2 / fd01::2, server 10.2.0.2 / fd02::2, and the node between them.
@@ -53,9 +59,18 @@ pub struct Network {
     pub server: Namespace,
 }
 
+impl Network {
+    /// Where the node's namespace can be opened once more.
+    pub fn node_path(&self) -> String {
+        format!("/proc/self/fd/{}", self.node.as_fd().as_raw_fd())
+    }
+}
+
+/// Makes it.
 pub fn network() -> Network {
     let net = Network { client: namespace(), node: namespace(), server: namespace() };
-    run(&net.node, "sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1");
+    set(&net.node, "net/ipv4/ip_forward", "1");
+    set(&net.node, "net/ipv6/conf/all/forwarding", "1");
     for (side, number) in [(&net.client, 1), (&net.server, 2)] {
         let fd = side.as_fd().as_raw_fd();
         let peer = format!("/proc/{}/fd/{fd}", std::process::id());
