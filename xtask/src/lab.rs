@@ -1,6 +1,7 @@
 //! The lab: a real control plane and a guest node in a network namespace of their own.
 //! Comes in: `cargo xtask lab …`, and calls of set-up, test and demo. Goes out: an exit code, or a test count.
 
+mod accelerator;
 mod channel;
 mod collect;
 mod config;

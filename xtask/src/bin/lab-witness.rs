@@ -4,9 +4,10 @@
 //! Usage: `lab-witness FOLDER SERVICE_IP:PORT`.
 //!
 //! Files: `VETH.pcap`, `VETH.txt` (what tcpdump said), `veths.jsonl` (`veth`, `address`), `ipvs.jsonl`
-//! (`unix_ns`, `destinations`: address to weight).
+//! (`monotonic_ns`, `unix_ns`: both clocks just before; `destinations`: address to weight).
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -178,16 +179,25 @@ impl Balancer {
             return Ok(());
         }
         self.last = Some(table);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        let (monotonic_ns, unix_ns) = (clock(ClockId::Monotonic), clock(ClockId::Realtime));
         let output = Command::new("ipvsadm").arg("-Ln").output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }
         let destinations = destinations(&String::from_utf8_lossy(&output.stdout), &self.service);
-        let line = json!({"unix_ns": u64::try_from(now.as_nanos())?, "destinations": destinations});
+        let line = json!({
+            "monotonic_ns": monotonic_ns,
+            "unix_ns": unix_ns,
+            "destinations": destinations,
+        });
         writeln!(self.list, "{line}")?;
         Ok(())
     }
+}
+
+fn clock(id: ClockId) -> i64 {
+    let time = clock_gettime(id);
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// `-> ADDRESS Masq WEIGHT ACTIVE INACTIVE` without the last two.

@@ -10,6 +10,7 @@ use anyhow::{Result, bail};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// Starts it and waits until the API server is ready and knows who may do what.
@@ -27,7 +28,7 @@ pub fn up(cache: &Cache) -> Result<()> {
     ] {
         fs::write(place::file("config").join(name), text)?;
     }
-    let folder = kubernetes::folder(cache)?;
+    let folder = components(cache)?;
     let component = |name: &str| place::inside(folder.join(name));
     process::start("etcd", etcd(&mut component("etcd")))?;
     process::start("kube-apiserver", api(&mut component("kube-apiserver")))?;
@@ -55,11 +56,21 @@ pub fn up(cache: &Cache) -> Result<()> {
 /// # Errors
 /// When set-up has not run.
 pub fn kubectl(cache: &Cache) -> Result<Command> {
-    let mut command = place::inside(kubernetes::folder(cache)?.join("kubectl"));
+    let mut command = place::inside(components(cache)?.join("kubectl"));
     command.arg("--kubeconfig").arg(kubeconfig("admin"));
     // kubectl's caches belong to the lab as well.
     command.arg("--cache-dir").arg(place::file("kubectl"));
     Ok(command)
+}
+
+/// The folder of the components. It is checked once: each check reads all of it, which an experiment would feel.
+fn components(cache: &Cache) -> Result<&'static PathBuf> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(folder) = FOLDER.get() {
+        return Ok(folder);
+    }
+    let folder = kubernetes::folder(cache)?;
+    Ok(FOLDER.get_or_init(|| folder))
 }
 
 /// The API server's audit log.

@@ -148,7 +148,8 @@ fn follow(lab: &Lab, variant: &Variant, tracer: &mut Tracer) -> Result<BTreeSet<
             return Ok(addresses);
         }
         ensure!(Instant::now() < end, "the update is not over after {} s", UPDATE.as_secs());
-        std::thread::sleep(Duration::from_millis(200));
+        // Each look costs a process; more of them would be felt by the emulated node.
+        std::thread::sleep(Duration::from_secs(1));
     }
 }
 

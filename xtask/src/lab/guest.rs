@@ -1,6 +1,7 @@
 //! The lab's node: a guest under QEMU with user-mode networking, inside the namespace.
 //! Comes in: the guest image and a seed. Goes out: a recorded process, and commands that run in the guest.
 
+use super::accelerator::Accelerator;
 use super::image::Image;
 use super::place::{
     self, CHANNEL_GUEST_PORT, CHANNEL_PORT, GUEST_IP, KUBELET_PORT, LOAD_PORT, NODE_PORT,
@@ -37,7 +38,7 @@ pub fn boot(cache: &Cache, image: &Image, seed: &Path) -> Result<()> {
         command.env(name, value.unwrap_or_default());
     }
     command
-        .args(accelerator())
+        .args(Accelerator::choose(cache, image)?.arguments())
         .args(["-smp", "2", "-m", MEMORY, "-nodefaults", "-display", "none", "-no-reboot"])
         .arg("-serial")
         .arg(format!("file:{}", place::log("console").display()))
@@ -67,11 +68,6 @@ pub fn boot(cache: &Cache, image: &Image, seed: &Path) -> Result<()> {
     set_clock()
 }
 
-/// KVM only where the processor has it and the kernel lets us: a device node alone proves nothing.
-fn accelerator() -> [&'static str; 4] {
-    ["-accel", "tcg,thread=multi", "-cpu", "max"]
-}
-
 /// The guest takes commands.
 pub fn answers() -> bool {
     exec::output(&mut command(&["true"])).is_ok()
@@ -79,9 +75,8 @@ pub fn answers() -> bool {
 
 /// A command in the guest. Its standard streams and exit code are the guest's; ending it ends the command there.
 pub fn command(words: &[&str]) -> Command {
-    // Inside the namespace this very program connects to the guest.
-    let own = std::env::current_exe().unwrap_or_else(|_| "xtask".into());
-    let mut command = place::inside(own);
+    // Inside the namespace this very program connects to the guest, even when it was rebuilt in the meantime.
+    let mut command = place::inside(format!("/proc/{}/exe", std::process::id()));
     command.args(["lab", "channel", "--"]).args(words);
     command
 }

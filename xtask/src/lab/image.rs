@@ -21,7 +21,7 @@ const EDITION: u32 = 1;
 const SUITES: &[&str] = &["trixie", "trixie-security"];
 const KERNEL: &str = "kernel-6.12";
 /// Room for containers and logs; the file is sparse.
-const DISK: &str = "4G";
+const DISK: &str = "2G";
 
 /// What a node needs, the tools that look into it, and nginx for the image of `gateway`.
 const PACKAGES: &[&str] = &[
@@ -96,7 +96,7 @@ fn key(cache: &Cache) -> Result<String> {
     let release = kernel()?.unpacked(cache)?.release;
     let components = kubernetes::folder(cache)?;
     let name = components.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let parts = format!("{EDITION} {release} {name} {PACKAGES:?} {BOOT_MODULES:?} {INIT}");
+    let parts = format!("{EDITION} {release} {name} {DISK} {PACKAGES:?} {BOOT_MODULES:?} {INIT}");
     let hash = Sha256::digest(parts);
     let short: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("guest-image-{short}"))

@@ -1,13 +1,14 @@
 //! Bringing the lab up and taking it down. Comes in: the cache. Goes out: a healthy lab, or nothing at all.
 
 use super::image::Image;
-use super::place::{self, GUEST_IP, NAMESPACE, NODE};
+use super::place::{self, GUEST_IP, NODE};
 use super::programs::Programs;
 use super::{STEPS, control, guest, process, seed};
 use crate::cache::Cache;
 use crate::exec;
 use crate::setup;
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -61,13 +62,8 @@ pub fn down() -> Result<()> {
         process.end()?;
     }
     if namespace_exists()? {
-        let rest = exec::output(Command::new("ip").args(["netns", "pids", NAMESPACE]))?;
-        ensure!(
-            rest.trim().is_empty(),
-            "processes {} still run in the namespace `{NAMESPACE}`",
-            rest.split_whitespace().collect::<Vec<_>>().join(", ")
-        );
-        exec::output(Command::new("ip").args(["netns", "delete", NAMESPACE]))?;
+        end_strays()?;
+        exec::output(Command::new("ip").args(["netns", "delete", &place::name()]))?;
     }
     let folder = place::folder();
     if folder.exists() {
@@ -121,19 +117,41 @@ fn same_programs(cache: &Cache, programs: &Programs) -> Result<bool> {
     Ok(fs::read_to_string(place::file("programs")).is_ok_and(|was| was == now))
 }
 
+/// Ends what runs in the namespace without a record: a start that was broken off between the two, or the kubectl of
+/// a lost terminal. The namespace is the lab's own, so all that is in it is the lab's.
+fn end_strays() -> Result<()> {
+    for signal in [Signal::TERM, Signal::KILL] {
+        for _ in 0..50 {
+            let text = exec::output(Command::new("ip").args(["netns", "pids", &place::name()]))?;
+            let strays: Vec<i32> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            if strays.is_empty() {
+                return Ok(());
+            }
+            for stray in strays.into_iter().filter_map(Pid::from_raw) {
+                // It may have ended by now, which is what is wanted.
+                let _ = kill_process(stray, signal);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    bail!("processes in the namespace `{}` do not end", place::name())
+}
+
 fn namespace_exists() -> Result<bool> {
     let text = exec::output(Command::new("ip").args(["netns", "list"]))?;
-    Ok(text.lines().any(|line| line.split_whitespace().next() == Some(NAMESPACE)))
+    Ok(text.lines().any(|line| line.split_whitespace().next() == Some(&place::name())))
 }
 
 /// Only a loopback: what the cluster has not programmed yet must not find a way out of this machine.
 fn add_namespace() -> Result<()> {
-    exec::output(Command::new("ip").args(["netns", "add", NAMESPACE]))?;
+    exec::output(Command::new("ip").args(["netns", "add", &place::name()]))?;
     let inside =
-        |words: &[&str]| exec::output(Command::new("ip").args(["-n", NAMESPACE]).args(words));
+        |words: &[&str]| exec::output(Command::new("ip").args(["-n", &place::name()]).args(words));
     inside(&["link", "set", "lo", "up"])?;
-    // The API server reaches kubelet at the node's address, which QEMU forwards.
-    inside(&["address", "add", &format!("{GUEST_IP}/32"), "dev", "lo"])?;
+    // The API server reaches kubelet at the node's address, which QEMU forwards. The source has to be a loopback
+    // address, which QEMU replaces: the guest would drop packets that seem to come from itself.
+    let node = format!("{GUEST_IP}/32");
+    inside(&["route", "add", "local", &node, "dev", "lo", "src", "127.0.0.1", "table", "local"])?;
     let links = inside(&["-br", "link"])?;
     let others: Vec<_> =
         links.lines().filter(|line| line.contains("UP") && !line.starts_with("lo ")).collect();

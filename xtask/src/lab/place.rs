@@ -1,13 +1,14 @@
 //! Where the lab lives: names, addresses, ports, and the folder of what runs now. Goes out: constants and paths.
-//! There is one lab on a machine; everything that `lab down` removes lies in [`folder`] or in the namespace.
+//! Everything that `lab down` removes lies in [`folder`] or in the namespace. Both carry the lab's name, so that
+//! `ROLLOUT_LAB=other` brings up a second lab beside the first one.
 
 use anyhow::{Context, Result};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The network namespace. It has a loopback and nothing else.
-pub const NAMESPACE: &str = "rollout-lab";
+/// The lab's name where `ROLLOUT_LAB` gives no other.
+const NAME: &str = "rollout-lab";
 /// The guest's name as a Kubernetes node.
 pub const NODE: &str = "node1";
 /// The guest's address on QEMU's user-mode network, and the host's on it.
@@ -37,9 +38,17 @@ pub const NODE_PORT: u16 = 30080;
 /// kubelet's port, in the guest and at [`GUEST_IP`] in the namespace.
 pub const KUBELET_PORT: u16 = 10250;
 
+/// The lab's name, also that of its network namespace, which has a loopback and nothing else.
+pub fn name() -> String {
+    let plain = |name: &String| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    std::env::var("ROLLOUT_LAB").ok().filter(plain).unwrap_or_else(|| NAME.to_owned())
+}
+
 /// The folder of the running lab; `lab down` removes it.
 pub fn folder() -> PathBuf {
-    PathBuf::from("/var/tmp/rollout-lab")
+    Path::new("/var/tmp").join(name())
 }
 
 /// A file of the running lab.
@@ -72,6 +81,6 @@ pub fn make() -> Result<()> {
 /// A command that runs inside the namespace; its process id is that of the program.
 pub fn inside(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", NAMESPACE]).arg(program);
+    command.args(["netns", "exec", &name()]).arg(program);
     command
 }

@@ -25,10 +25,9 @@ impl Programs {
         command
             .current_dir(&root)
             .args(["build", "--quiet", "--release", "--package", "xtask", "--target", TARGET])
-            .env(
-                "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS",
-                "-C target-feature=+crt-static",
-            );
+            .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static")
+            // It would win over the line above.
+            .env_remove("RUSTFLAGS");
         for name in NAMES {
             command.args(["--bin", name]);
         }
