@@ -234,7 +234,7 @@ impl PodHistory {
         let mut before: Option<&Step<'_, PodFacts>> = None;
         for step in &steps {
             let missed =
-                before.is_some_and(|before| context.may_have_missed(before.seen_ns, step.seen_ns));
+                before.is_some_and(|before| context.may_have_missed(before.last_ns, step.seen_ns));
             let states = was_ready.states(step, missed);
             let same = runs.last().is_some_and(|run: &Run| run.states == states);
             if !same || before.is_none() {
@@ -261,7 +261,7 @@ impl PodHistory {
             if let [before, step] = pair
                 && context.listed(step.seen_ns)
             {
-                blind.push((before.seen_ns.max(step.after_ns), step.seen_ns));
+                blind.push((before.last_ns.max(step.after_ns), step.seen_ns));
             }
         }
         blind.sort_unstable();
@@ -340,16 +340,16 @@ pub(super) fn blind<T>(
 ) -> Vec<(u64, u64)> {
     let mut blind = Vec::new();
     let begin = |before: &Step<'_, T>, since: u64| {
-        before.seen_ns.min(since.max(before.seen_ns).saturating_sub(WATCH_LAG_NS))
+        before.last_ns.min(since.max(before.last_ns).saturating_sub(WATCH_LAG_NS))
     };
     for pair in steps.windows(2) {
         let [before, step] = pair else { continue };
-        for (since, _) in sync.lost_observations(resource, before.seen_ns, step.seen_ns) {
+        for (since, _) in sync.lost_observations(resource, before.last_ns, step.seen_ns) {
             blind.push((begin(before, since), step.seen_ns));
         }
     }
     if let Some(last) = steps.last().filter(|last| last.present) {
-        for (since, until) in sync.lost_observations(resource, last.seen_ns, u64::MAX) {
+        for (since, until) in sync.lost_observations(resource, last.last_ns, u64::MAX) {
             // A loss up to the recording's end cuts it short, and takes nothing from the time before.
             let at_end = until >= last_ns;
             let cut_short = since.saturating_sub(WATCH_LAG_NS);
@@ -378,8 +378,8 @@ fn before_unseen_change(
         _ => None,
     });
     match hint {
-        Some((before, step)) if context.may_have_missed(before.seen_ns, step.seen_ns) => {
-            before.seen_ns.saturating_sub(2 * WATCH_LAG_NS)
+        Some((before, step)) if context.may_have_missed(before.last_ns, step.seen_ns) => {
+            before.last_ns.saturating_sub(2 * WATCH_LAG_NS)
         }
         _ => u64::MAX,
     }
@@ -409,7 +409,10 @@ fn claims(
     let ended_ns = ended.and_then(|at| context.clock.not_before(at));
     // The version that tells of the end, had it come, would reach back as far (see `before_unseen_change`).
     let cut = context.sync.blind_tail(PODS, context.scopes.iter().map(String::as_str));
-    let tail = lost_tail(blind).min(cut).saturating_sub(2 * WATCH_LAG_NS);
+    let tail = match lost_tail(blind).min(cut) {
+        u64::MAX => u64::MAX,
+        tail => tail.saturating_sub(2 * WATCH_LAG_NS),
+    };
     let mut claims = Vec::new();
     for address in addresses {
         let with = |step: &&Step<'_, PodFacts>| step.value.ips.contains(&address);
@@ -430,7 +433,8 @@ fn claims(
             (None, None) => (u64::MAX, u64::MAX),
         };
         let released = match (moved, end, ended_ns) {
-            (None, None, _) | (None, Some(_), Some(_)) => released,
+            (None, None, _) if tail == u64::MAX => released,
+            (None, Some(_), Some(_)) => released,
             _ => released.min(before_unseen_change(steps, &with, context)),
         };
         let claim = Claim {

@@ -138,7 +138,7 @@ impl SliceHistory {
             let hole = context.missed_slices(before_ns, step.seen_ns);
             let hole_ns = if hole { before_ns.saturating_sub(WATCH_LAG_NS) } else { u64::MAX };
             let hole_ns = hole_ns.saturating_sub(SLICE_LAG_NS);
-            before_ns = step.seen_ns;
+            before_ns = step.last_ns;
             let written_ns = step.value.updated.and_then(|at| context.clock.not_before(at));
             let after_ns = written_ns.unwrap_or(step.after_ns).saturating_sub(SLICE_LAG_NS);
             let Some(one) = find(step.present, &step.value.listed, uid) else {
@@ -185,7 +185,10 @@ impl SliceHistory {
             }
         }
         let cut = context.sync.blind_tail(SLICES, context.sync.scopes(SLICES));
-        let tail = lost_tail(&life.blind).min(cut).saturating_sub(WATCH_LAG_NS + SLICE_LAG_NS);
+        let tail = match lost_tail(&life.blind).min(cut) {
+            u64::MAX => u64::MAX,
+            tail => tail.saturating_sub(WATCH_LAG_NS + SLICE_LAG_NS),
+        };
         for (_, claim) in &mut life.claims {
             claim.sure_until_ns = sure_until_ns.min(tail);
         }
@@ -214,7 +217,7 @@ impl SliceHistory {
                 (None, None) => {}
             }
             before = now;
-            not_before_ns = step.seen_ns;
+            not_before_ns = step.last_ns;
         }
         moments
     }

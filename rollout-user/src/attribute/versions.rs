@@ -51,6 +51,8 @@ pub(super) struct Step<'a, T> {
     pub present: bool,
     /// The object was in this version, or a later one, at this time, ns.
     pub seen_ns: u64,
+    /// It was still in this version when it was told again, ns: a list after a cut, a second watch.
+    pub last_ns: u64,
     /// Without a timestamp of its own, the change lies after this, ns; 0 for the first version.
     pub after_ns: u64,
     /// Record id of its first sighting.
@@ -99,20 +101,23 @@ impl<T> Versions<T> {
                 value: &version.value,
                 present: !key.gone,
                 seen_ns: first.arrival_ns,
+                last_ns: version.sightings.last().unwrap_or(first).arrival_ns,
                 after_ns: 0,
                 id: first.id,
             });
         }
         let mut earliest = u64::MAX;
         for step in steps.iter_mut().rev() {
+            let next_seen = earliest;
             earliest = earliest.min(step.seen_ns);
             step.seen_ns = earliest;
+            step.last_ns = step.last_ns.min(next_seen).max(step.seen_ns);
         }
-        let mut previous_seen = None;
+        let mut previous = None;
         for step in &mut steps {
             let lagging = step.seen_ns.saturating_sub(WATCH_LAG_NS);
-            step.after_ns = previous_seen.map_or(0, |seen: u64| seen.min(lagging));
-            previous_seen = Some(step.seen_ns);
+            step.after_ns = previous.map_or(0, |last: u64| last.min(lagging));
+            previous = Some(step.last_ns);
         }
         steps
     }

@@ -569,7 +569,8 @@ impl Watch<'_> {
             }
             // A sign of life is an event or a bookmark.
             let since = if random.chance(50) { alive } else { dies };
-            let cut = dies + random.below(2000);
+            // Noticed before the end, or nobody could tell.
+            let cut = (dies + random.below(2000)).min(END.max(dies));
             brought.push((cut, self.state(WatchChange::Cut, since)));
             if random.chance(15) {
                 return brought;
