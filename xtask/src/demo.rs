@@ -23,7 +23,7 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
     setup::ensure(&[])?;
     let program = dist::build()?;
-    let agreed = lab::demonstrate(&program, &arguments.variant)?;
+    let agreed = lab::demonstrate(&program, &arguments.variant, lab::RATE)?;
     if arguments.down {
         lab::down()?;
     } else {

@@ -23,6 +23,7 @@ mod variant;
 mod verify;
 mod workload;
 
+use crate::dist;
 use crate::setup::{self, Step};
 use crate::test::Counts;
 use anyhow::{Context, Result};
@@ -98,10 +99,13 @@ struct ExperimentArguments {
     /// A shell command in the guest instead of `rollout watch`; it makes `$RUN/ready` and ends by itself.
     #[arg(long)]
     tracer: Option<String>,
+    /// A static `rollout` that is built already.
+    #[arg(long, conflicts_with = "tracer")]
+    program: Option<PathBuf>,
 }
 
 /// Requests per second that an emulated node carries without falling behind.
-const RATE: f64 = 20.0;
+pub const RATE: f64 = 20.0;
 
 /// Runs one `lab` command.
 ///
@@ -153,11 +157,11 @@ pub fn end_to_end() -> Result<Counts> {
 ///
 /// # Errors
 /// When the lab does not come up or the run fails.
-pub fn demonstrate(program: &Path, name: &str) -> Result<bool> {
+pub fn demonstrate(program: &Path, name: &str, rate: f64) -> Result<bool> {
     let variant = variant::find(name).context("no such variant")?;
     let lab = life::up()?;
     verify::install(program)?;
-    let verified = verify::run(&lab, program, variant, RATE, true)?;
+    let verified = verify::run(&lab, program, variant, rate, true)?;
     println!("\nexit code of rollout watch: {}", verified.exit_code);
     println!("recording: {}\n", verified.recording.display());
     print!("{}", verified.comparison);
@@ -175,11 +179,17 @@ pub fn down() -> Result<()> {
 }
 
 fn run_experiment(arguments: &ExperimentArguments) -> Result<ExitCode> {
+    let Some(tracer) = arguments.tracer.clone() else {
+        let program = match &arguments.program {
+            Some(program) => program.clone(),
+            None => dist::build()?,
+        };
+        let agreed = demonstrate(&program, &arguments.variant, arguments.rate)?;
+        return Ok(ExitCode::from(u8::from(!agreed)));
+    };
     let variant = variant::find(&arguments.variant).context("no such variant")?;
-    let lab = life::up()?;
-    let options =
-        experiment::Options { rate: arguments.rate, tracer: arguments.tracer.clone(), show: true };
-    let run = experiment::run(&lab, variant, &options)?;
+    let options = experiment::Options { rate: arguments.rate, tracer: Some(tracer), show: true };
+    let run = experiment::run(&life::up()?, variant, &options)?;
     println!("exit code {}; files in `{}`", run.exit_code, run.folder.display());
     Ok(ExitCode::SUCCESS)
 }
