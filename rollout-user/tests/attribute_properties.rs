@@ -107,23 +107,7 @@ proptest! {
 
     #[test]
     fn f28_no_tag_is_ever_wrong(conditions in conditions(), lossy in any::<bool>()) {
-        let world = Truth::new(&conditions);
-        let mut random = Random::new(conditions.seed ^ 0x5eed);
-        let mut records = world.records.clone();
-        if lossy {
-            records = truth::lose(&records, &mut random, true);
-        }
-        random.shuffle(&mut records);
-        let histories = observed(records.iter());
-        for (address, time_ns) in events(&world, &mut random) {
-            check_address(&world, &histories, address, time_ns);
-        }
-        for uid in world.uids() {
-            for moment in world.moments_of(&uid) {
-                let at = (moment + random.below(900)).saturating_sub(450).min(truth::END - 500);
-                check_uid(&world, &histories, &uid, at * MS);
-            }
-        }
+        check_truth(&conditions, lossy);
     }
 
     #[test]
@@ -156,6 +140,38 @@ proptest! {
     fn more_loss_never_makes_a_tag_more_certain(conditions in conditions()) {
         check_loss(&conditions);
     }
+}
+
+fn check_truth(conditions: &Conditions, lossy: bool) {
+    let world = Truth::new(conditions);
+    let mut random = Random::new(conditions.seed ^ 0x5eed);
+    let mut records = world.records.clone();
+    if lossy {
+        records = truth::lose(&records, &mut random, true);
+    }
+    random.shuffle(&mut records);
+    let histories = observed(records.iter());
+    for (address, time_ns) in events(&world, &mut random) {
+        check_address(&world, &histories, address, time_ns);
+    }
+    for uid in world.uids() {
+        for moment in world.moments_of(&uid) {
+            let at = (moment + random.below(900)).saturating_sub(450).min(truth::END - 500);
+            check_uid(&world, &histories, &uid, at * MS);
+        }
+    }
+}
+
+/// A rare world: a pod that lived during a cut alone took a dead pod's address.
+#[test]
+fn a_pod_that_nobody_saw_may_have_had_the_address_since() {
+    let conditions = Conditions {
+        seed: 14589113055526555185,
+        lags: [400, 400, 0],
+        cuts: true,
+        ..Conditions::default()
+    };
+    check_truth(&conditions, false);
 }
 
 fn check_loss(conditions: &Conditions) {

@@ -2,7 +2,7 @@
 //!
 //! In: claims (possible, sure), and whether anybody else could hold it unseen. Out: one holder, several, or none.
 
-use super::pod::Claim;
+use super::pod::{Claim, LINGER_NS};
 use std::collections::BTreeSet;
 
 /// One pod's claim to the address in question.
@@ -27,12 +27,12 @@ pub(super) enum Holder {
     Nobody,
 }
 
-/// Resolves an address. `complete` tells whether every pod on that node was watched at that time, so that nobody
-/// unseen can hold it.
+/// Resolves an address. `complete(node, since)` tells whether every pod on that node was watched from then until the
+/// time in question, so that nobody unseen can hold it.
 pub(super) fn holder(
     claimants: &[Claimant],
     time_ns: u64,
-    complete: impl Fn(Option<&str>) -> bool,
+    complete: impl Fn(Option<&str>, u64) -> bool,
 ) -> Holder {
     let begun = || claimants.iter().filter(|one| one.claim.possible_from_ns <= time_ns);
     if claimants.iter().any(|one| one.host_network) {
@@ -58,8 +58,14 @@ pub(super) fn holder(
     let late = late.filter(|_| !releasing);
     let candidates: Vec<&Claimant> = active().chain(late).collect();
     let nodes: BTreeSet<Option<&str>> = claimants.iter().map(|one| one.node.as_deref()).collect();
-    let alone = match (nodes.first(), nodes.len()) {
-        (Some(node), 1) => complete(*node),
+    // Somebody unseen can have taken the address since the candidate gave it up; and before it had it, a sandbox
+    // that outlived its pod.
+    let since_ns = |one: &Claimant| match time_ns < one.claim.sure_from_ns {
+        true => time_ns.saturating_sub(LINGER_NS),
+        false => one.claim.sure_until_ns.min(time_ns),
+    };
+    let alone = match (nodes.first(), nodes.len(), candidates.as_slice()) {
+        (Some(node), 1, [one]) => complete(*node, since_ns(one)),
         _ => false,
     };
     match candidates.as_slice() {

@@ -151,7 +151,8 @@ impl Histories {
     pub fn pod_at_address(&self, address: IpAddr, time_ns: u64) -> Tag {
         let uids = self.by_address.get(&address).into_iter().flatten();
         let claimants: Vec<Claimant> = uids.flat_map(|uid| self.claimants(uid, address)).collect();
-        let complete = |node: Option<&str>| self.all_pods_watched(node, time_ns);
+        let complete =
+            |node: Option<&str>, since_ns| self.all_pods_watched(node, since_ns, time_ns);
         match holder(&claimants, time_ns, complete) {
             Holder::Sure(uid) => self.pod_by_uid_at(&uid, time_ns),
             Holder::Reaching(uid) => {
@@ -404,11 +405,15 @@ impl Histories {
         self.sync.scopes(PODS).filter(covers).map(str::to_owned).collect()
     }
 
-    /// Whether every pod that can hold an address of that node was being watched, and has told its address.
-    fn all_pods_watched(&self, node: Option<&str>, time_ns: u64) -> bool {
-        let everything = self.sync.in_sync(PODS, "", time_ns);
-        let of_node =
-            || node.is_some_and(|node| self.sync.in_sync(PODS, &format!("node={node}"), time_ns));
+    /// Whether every pod that can hold an address of that node was being watched from `since_ns` on, and has told
+    /// its address.
+    fn all_pods_watched(&self, node: Option<&str>, since_ns: u64, time_ns: u64) -> bool {
+        let everything = self.sync.in_sync_throughout(PODS, "", since_ns, time_ns);
+        let of_node = || {
+            node.is_some_and(|node| {
+                self.sync.in_sync_throughout(PODS, &format!("node={node}"), since_ns, time_ns)
+            })
+        };
         let nameless = |uid: &String| {
             self.pods.get(uid).is_some_and(|pod| {
                 pod.node.as_deref() == node && self.life(uid, pod).may_run_at(time_ns)

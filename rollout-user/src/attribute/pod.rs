@@ -14,7 +14,7 @@ use std::net::IpAddr;
 pub(super) const PODS: &str = "pods";
 
 /// How long the sandbox of a pod that was removed by force may outlive its object, ns.
-const LINGER_NS: u64 = 60_000_000_000;
+pub(super) const LINGER_NS: u64 = 60_000_000_000;
 
 /// What a version of a pod contributes.
 #[derive(Debug, Clone, PartialEq, Default)]
