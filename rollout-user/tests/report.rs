@@ -1,5 +1,7 @@
 //! From records to the report: facts of the kernel, whole updates, and what must never happen.
 
+#[path = "report/dial.rs"]
+mod dial;
 #[path = "report/facts.rs"]
 mod facts;
 #[path = "report/faults.rs"]
