@@ -1,15 +1,20 @@
 //! Attribution by property: random true worlds, seen through lagging, cut and lossy watches, and kernel events at
 //! random times. Never a false `known`, never a wrong pod, never more certain for knowing less.
 
+#[path = "attribute/lose.rs"]
+mod lose;
+#[path = "attribute/random.rs"]
+mod random;
 #[path = "attribute/truth.rs"]
 mod truth;
 
 use proptest::prelude::*;
+use random::Random;
 use rollout::attribute::Histories;
 use rollout::attribute::tag::{Certainty, StateAt, Tag};
 use rollout::record::Record;
 use std::net::IpAddr;
-use truth::{Conditions, MS, Random, Truth};
+use truth::{Conditions, MS, Truth};
 
 fn conditions() -> impl Strategy<Value = Conditions> {
     let lag = prop_oneof![Just(0_u64), Just(100), Just(400)];
@@ -114,7 +119,7 @@ proptest! {
     fn the_order_of_arrival_changes_nothing(conditions in conditions()) {
         let world = Truth::new(&conditions);
         let mut random = Random::new(conditions.seed ^ 0x0dd);
-        let records = truth::lose(&world.records, &mut random, true);
+        let records = lose::lose(&world.records, &mut random, true);
         let mut shuffled = records.clone();
         random.shuffle(&mut shuffled);
         let (one, other) = (observed(records.iter()), observed(shuffled.iter()));
@@ -147,7 +152,7 @@ fn check_truth(conditions: &Conditions, lossy: bool) {
     let mut random = Random::new(conditions.seed ^ 0x5eed);
     let mut records = world.records.clone();
     if lossy {
-        records = truth::lose(&records, &mut random, true);
+        records = lose::lose(&records, &mut random, true);
     }
     random.shuffle(&mut records);
     let histories = observed(records.iter());
@@ -178,7 +183,7 @@ fn check_loss(conditions: &Conditions) {
     let world = Truth::new(conditions);
     let mut random = Random::new(conditions.seed ^ 0x1055);
     // A lost `Cut` hides a gap: whether a wrong tag follows is the first property's business.
-    let fewer = truth::lose(&world.records, &mut random, false);
+    let fewer = lose::lose(&world.records, &mut random, false);
     let (all, some) = (observed(world.records.iter()), observed(fewer.iter()));
     for (address, time_ns) in events(&world, &mut random) {
         let (before, after) =

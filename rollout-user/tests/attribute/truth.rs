@@ -4,11 +4,12 @@
 //! controller follows late. The local node's pods and the workload's are watched, the others show in slices only.
 //! All times in ms of the monotonic clock, unless named `_ns`.
 
+use super::random::Random;
 use rollout::attribute::tag::PodState;
 use rollout::record::cluster::{
     Container, Endpoint, EndpointSlice, Meta, Observed, Owner, Pod, WatchChange, WatchState,
 };
-use rollout::record::meta::{Clock, Loss, Phase, Stage};
+use rollout::record::meta::{Clock, Phase};
 use rollout::record::{Body, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -18,37 +19,6 @@ pub const MS: u64 = 1_000_000;
 pub const END: u64 = 60_000;
 /// Unix time of the monotonic clock's zero.
 const EPOCH: i64 = 1_700_000_000_250;
-
-/// splitmix64: the world follows from the seed that a failing test prints.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit.max(1)
-    }
-
-    pub fn between(&mut self, from: u64, to: u64) -> u64 {
-        from + self.below(to.saturating_sub(from))
-    }
-
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    pub fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            items.swap(last, self.below(last as u64 + 1) as usize);
-        }
-    }
-}
 
 /// How the world is seen.
 #[derive(Debug, Clone, Default)]
@@ -615,28 +585,4 @@ impl Watch<'_> {
             since_ns: since * MS,
         })
     }
-}
-
-/// Loses what arrived in one or two spans, and says so. `cuts`: also what the watches say of themselves.
-pub fn lose(records: &[Record], random: &mut Random, cuts: bool) -> Vec<Record> {
-    let mut kept: Vec<Record> = records.to_vec();
-    for _ in 0..=random.below(2) {
-        let from = random.between(4000, END - 2) * MS;
-        let to = from + random.between(1, 6000) * MS;
-        let to = to.min((END - 1) * MS);
-        let before = kept.len();
-        kept.retain(|record| {
-            let stays = match record.body {
-                Body::Loss(_) | Body::Clock(_) => true,
-                Body::Watch(_) => !cuts,
-                _ => false,
-            };
-            stays || !(from < record.time_ns && record.time_ns <= to)
-        });
-        let count = (before - kept.len()) as u64;
-        let loss = Loss { stage: Stage::Recording, program: String::new(), count, since_ns: from };
-        let id = 1_000_000 + kept.len() as u64;
-        kept.push(Record { id, time_ns: to, body: Body::Loss(loss) });
-    }
-    kept
 }
