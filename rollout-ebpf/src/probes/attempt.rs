@@ -3,7 +3,8 @@
 //! In: the socket at each step. Out: `Connect`, `Established`, `ConnectFailed`, `Closed`, each with the attempt's
 //! number. Kept in a map keyed by the socket's address, because one socket can connect several times (F5).
 //!
-//! The steps are functions of their own, not inlined: together they would exceed the 512 bytes of stack.
+//! The steps are functions of their own, not inlined, and call none of each other: the verifier adds up the stacks of a
+//! chain of calls, and two such steps exceed its 512 bytes (kernels before 6.13).
 
 use super::connect_call;
 use super::emit::{emit, lost, next_attempt, now_ns};
@@ -79,9 +80,17 @@ fn with_port(tuple: Tuple, port: [u8; 2]) -> Tuple {
 }
 
 /// CLOSE → SYN_SENT. Never takes the port here (F5).
-#[inline(never)]
+#[inline(always)]
 pub fn begin(sk: Address) {
-    let Some(control) = filter::control() else { return };
+    if keep(sk) != 0 {
+        announce(Program::Outcome, sk);
+    }
+}
+
+/// Keeps a new attempt. Not 0: it is to be announced now, since no hook sees its SYN leave.
+#[inline(never)]
+fn keep(sk: Address) -> u64 {
+    let Some(control) = filter::control() else { return 0 };
     let cgroup = socket::cgroup_in_call(sk);
     let mut attempt = Attempt {
         id: next_attempt(),
@@ -107,9 +116,9 @@ pub fn begin(sk: Address) {
         if attempt.denied == 0 {
             lost(Program::Outcome, LossPlace::Map);
         }
-    } else if control.connect_hooked == 0 {
-        announce(Program::Outcome, sk);
+        return 0;
     }
+    u64::from(control.connect_hooked == 0)
 }
 
 /// Tells `Connect`, once, with the time at which the attempt began.
@@ -148,31 +157,59 @@ pub fn leaves(sk: Address) {
 }
 
 /// → ESTABLISHED.
-#[inline(never)]
+#[inline(always)]
 pub fn established(sk: Address) {
-    let Some(attempt) = wanted(sk) else { return };
-    if attempt.established != 0 {
-        return;
+    if learn_established(sk) != 0 {
+        announce(Program::Outcome, sk);
+        tell(sk, 0);
     }
-    attempt.established = 1;
-    attempt.tuple = socket::tuple(sk);
-    announce(Program::Outcome, sk);
-    emit(Program::Outcome, attempt.record(Kind::Established, now_ns(), sk));
 }
 
 /// → CLOSE, from any state.
-#[inline(never)]
+#[inline(always)]
 pub fn closed(sk: Address) {
-    if let Some(attempt) = wanted(sk) {
-        attempt.learn_last_port(sk);
+    if learn_closed(sk) != 0 {
         announce(Program::Outcome, sk);
-        let kind = if attempt.established == 0 { Kind::ConnectFailed } else { Kind::Closed };
-        let mut record = attempt.record(kind, now_ns(), sk);
-        record.errno = socket::error_of(sk);
-        emit(Program::Outcome, record);
+        tell(sk, 1);
     }
     // Fails only where there was none.
     let _ = ATTEMPTS.remove(sk.0);
+}
+
+/// Takes over what is certain once a connection is established. Not 0: it is to be told.
+#[inline(never)]
+fn learn_established(sk: Address) -> u64 {
+    let Some(attempt) = wanted(sk) else { return 0 };
+    if attempt.established != 0 {
+        return 0;
+    }
+    attempt.established = 1;
+    attempt.tuple = socket::tuple(sk);
+    1
+}
+
+/// Takes the last port over before the socket is gone. Not 0: the close is to be told.
+#[inline(never)]
+fn learn_closed(sk: Address) -> u64 {
+    let Some(attempt) = wanted(sk) else { return 0 };
+    attempt.learn_last_port(sk);
+    1
+}
+
+/// Tells that an attempt was established, or (`closing` not 0) that it failed or was closed.
+#[inline(never)]
+fn tell(sk: Address, closing: u64) {
+    let Some(attempt) = wanted(sk) else { return };
+    let kind = match (closing, attempt.established) {
+        (0, _) => Kind::Established,
+        (_, 0) => Kind::ConnectFailed,
+        _ => Kind::Closed,
+    };
+    let mut record = attempt.record(kind, now_ns(), sk);
+    if closing != 0 {
+        record.errno = socket::error_of(sk);
+    }
+    emit(Program::Outcome, record);
 }
 
 /// How an event in the middle of an attempt is to be told.
