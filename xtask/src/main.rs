@@ -1,5 +1,6 @@
 //! Development commands of rollout: `cargo xtask …`. Parses the command line and turns a result into an exit code.
 //! Exit codes: 0 fine, 1 something that was checked failed, 2 the command could not run.
+mod bench;
 mod cache;
 mod demo;
 mod dist;
@@ -33,6 +34,8 @@ enum Command {
     Dist,
     /// Check the rules of the tree that no compiler checks.
     Tidy,
+    /// Measure on this machine.
+    Bench(bench::Arguments),
     /// Bring up, look into and take down the Kubernetes lab.
     Lab(lab::Arguments),
     /// Trace a real rolling update in the lab and print the report.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(arguments),
         Command::Dist => dist::run(),
         Command::Tidy => tidy::run(),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Lab(arguments) => lab::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
     };
