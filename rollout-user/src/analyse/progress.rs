@@ -182,6 +182,12 @@ impl Progress {
         self.pods.count(|hash| began && self.is_new(hash))
     }
 
+    /// Whether the pod with this UID, as observed so far, is one of the workload's: its ReplicaSet is, or is called as this
+    /// Deployment calls its own.
+    pub fn has_pod(&self, uid: &str) -> bool {
+        self.pods.has(uid)
+    }
+
     /// What the update still lacks; `None` where there is none, or it lacks nothing.
     pub fn missing(&self) -> Option<Missing> {
         if matches!(self.state, State::Updating | State::Draining) { self.lacks() } else { None }

@@ -116,8 +116,17 @@ impl Pods {
         self.ours().map(|pod| pod.hash.clone())
     }
 
+    /// Whether a pod that was observed belongs to the workload.
+    pub(super) fn has(&self, uid: &str) -> bool {
+        self.pods.get(uid).is_some_and(|pod| self.is_ours(pod))
+    }
+
     fn ours(&self) -> impl Iterator<Item = &One> {
-        self.pods.values().filter(|pod| pod.named || self.sets.contains(&pod.set))
+        self.pods.values().filter(|pod| self.is_ours(pod))
+    }
+
+    fn is_ours(&self, pod: &One) -> bool {
+        pod.named || self.sets.contains(&pod.set)
     }
 }
 

@@ -32,14 +32,7 @@ pub fn until_complete(
     interrupt: &Interrupt,
     color: bool,
 ) -> Phase {
-    let mut follower = Follower {
-        target: target.workload.target.clone(),
-        services: target.services.iter().map(|service| service.meta.name.clone()).collect(),
-        ports: ports_of(target),
-        progress: Progress::new(target.workload.target.clone()),
-        tally: Tally::new(target.addresses.iter().copied()),
-        complete_at: None,
-    };
+    let mut follower = Follower::new(target);
     let mut status = Status::new(color);
     let begun = Instant::now();
     let mut calibrated = Instant::now();
@@ -86,11 +79,34 @@ struct Follower {
 }
 
 impl Follower {
-    /// Takes one record; says whether the update's phase changed.
+    fn new(target: &TargetInfo) -> Follower {
+        Follower {
+            target: target.workload.target.clone(),
+            services: target.services.iter().map(|service| service.meta.name.clone()).collect(),
+            ports: ports_of(target),
+            progress: Progress::new(target.workload.target.clone()),
+            tally: Tally::new(target.addresses.iter().copied()),
+            complete_at: None,
+        }
+    }
+
+    /// Takes one record, and widens the kernel's filter where it must be; says whether the update's phase changed.
     fn observe(&mut self, record: &Record, session: &Session) -> bool {
         let before = self.ports.clone();
+        let changed = self.learn(record);
+        if self.ports != before && !self.ports.is_empty() {
+            // A filter that cannot be widened stays as it is; the loss of sight is the same as before.
+            if let Err(error) = session.set_ports(&self.ports) {
+                eprintln!("warning: the filter in the kernel cannot be changed: {error:#}");
+            }
+        }
+        changed
+    }
+
+    fn learn(&mut self, record: &Record) -> bool {
+        let changed = self.progress.observe(record);
         match &record.body {
-            Body::Pod(observed) if self.is_of_target(observed) => {
+            Body::Pod(observed) if self.progress.has_pod(&observed.object.meta.uid) => {
                 for ip in &observed.object.ips {
                     self.tally.pod_address(*ip);
                 }
@@ -99,22 +115,8 @@ impl Follower {
             Body::EndpointSlice(observed) => self.learn_slice(observed),
             _ => {}
         }
-        if self.ports != before && !self.ports.is_empty() {
-            // A filter that cannot be widened stays as it is; the loss of sight is the same as before.
-            if let Err(error) = session.set_ports(&self.ports) {
-                eprintln!("warning: the filter in the kernel cannot be changed: {error:#}");
-            }
-        }
         self.tally.observe(record);
-        self.progress.observe(record)
-    }
-
-    fn is_of_target(&self, observed: &Observed<crate::record::cluster::Pod>) -> bool {
-        let pod = &observed.object.meta;
-        let of_set = pod.owner.as_ref().is_some_and(|owner| {
-            owner.kind == "ReplicaSet" && owner.name.starts_with(&format!("{}-", self.target.name))
-        });
-        pod.namespace == self.target.namespace && of_set
+        changed
     }
 
     fn learn_service(&mut self, observed: &Observed<Service>) {
@@ -149,5 +151,78 @@ impl Follower {
         let waiting =
             oldest_open.is_some_and(|begun| monotonic_ns().saturating_sub(begun) > settle_ns);
         since >= settle && (!waiting || since >= settle + OPEN_ATTEMPTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Workload;
+    use crate::record::cluster::{Deployment, Meta, Observed, Owner, Pod, ReplicaSet};
+    use crate::record::kernel::{Connect, Flow, Netns};
+
+    fn target(name: &str) -> TargetInfo {
+        let target =
+            Target { kind: "Deployment".into(), namespace: "default".into(), name: name.into() };
+        TargetInfo {
+            workload: Workload { target, selector: "app=web".into() },
+            deployment: Deployment::default(),
+            services: Vec::new(),
+            addresses: BTreeSet::new(),
+            pod_ports: BTreeSet::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn record(body: Body) -> Record {
+        Record { id: 1, time_ns: 1, body }
+    }
+
+    fn owned(name: &str, kind: &str, owner: &str) -> Meta {
+        let owner = Owner { kind: kind.into(), name: owner.into(), uid: format!("uid-{owner}") };
+        let (namespace, uid) = ("default".into(), format!("uid-{name}"));
+        Meta { namespace, name: name.into(), uid, owner: Some(owner), ..Meta::default() }
+    }
+
+    fn pod(set: &str, hash: &str, ip: &str) -> Record {
+        let mut meta = owned(&format!("{set}-x1"), "ReplicaSet", set);
+        meta.labels.insert("pod-template-hash".into(), hash.into());
+        let ips = vec![ip.parse().expect("an address")];
+        let object = Pod { meta, ips, phase: "Running".into(), ..Pod::default() };
+        record(Body::Pod(Observed { present: true, not_before_ns: 0, object }))
+    }
+
+    fn set(deployment: &str, hash: &str) -> Record {
+        let meta = owned(&format!("{deployment}-{hash}"), "Deployment", deployment);
+        let object = ReplicaSet { meta, template_hash: hash.into(), ..ReplicaSet::default() };
+        record(Body::ReplicaSet(Observed { present: true, not_before_ns: 0, object }))
+    }
+
+    fn dial(attempt: u64, to: &str) -> Record {
+        let flow =
+            Flow { source: None, source_port: None, destination: to.parse().expect("an address") };
+        let netns = Netns::default();
+        let comm = "curl".into();
+        record(Body::Connect(Connect { attempt, flow, netns, cgroup: 1, pid: 7, comm }))
+    }
+
+    #[test]
+    fn another_workload_whose_name_begins_alike_is_not_counted() {
+        let mut follower = Follower::new(&target("web"));
+        for record in [
+            set("web", "a"),
+            set("web-canary", "b"),
+            pod("web-canary-b", "b", "10.1.0.2"),
+            pod("web-a", "a", "10.1.0.1"),
+            // Its ReplicaSet has not been seen; its name is what a ReplicaSet of `web` would have.
+            pod("web-c", "c", "10.1.0.3"),
+            dial(1, "10.1.0.1:80"),
+            dial(2, "10.1.0.2:80"),
+            dial(3, "10.1.0.3:80"),
+        ] {
+            follower.learn(&record);
+        }
+        assert_eq!(follower.tally.counts().attempts, 2);
+        assert!(!follower.progress.has_pod("uid-web-canary-b-x1"));
     }
 }
