@@ -7,7 +7,7 @@ pub mod attempt;
 mod base;
 mod facts;
 mod group;
-mod hooks;
+pub mod hooks;
 mod pod_timeline;
 pub mod progress;
 pub mod report;
@@ -135,6 +135,7 @@ impl Reading {
             losses: statements::losses(&facts, &workload, &base),
             watch_gaps: statements::watch_gaps(&facts, &workload, &base),
             blind_spots: hooks::blind_spots(&facts),
+            clock: base.clock_line(),
             data_path: statements::data_path(&facts),
             unmatched: statements::unmatched(&gathered.unmatched, &workload, &histories),
             attempts,

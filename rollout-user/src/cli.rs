@@ -7,16 +7,65 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
+const MAIN_AFTER: &str = "\
+`rollout doctor` tells what works on this node; `rollout COMMAND --help` has examples.";
+
+const WATCH_AFTER: &str = "\
+Start it, wait for `watching`, then start the update. Ctrl-C ends it early, with the report of what was seen.
+
+Examples:
+  rollout watch deployment/web -n shop
+  rollout watch deployment/web --timeout 10m -o json > report.json
+
+Exit codes:
+  0  the update was seen whole, with traffic, without gaps, and nothing failed
+  1  connections failed or were slowed
+  2  could not run
+  3  inconclusive: something could have been missed; the report says what";
+
+const TRACE_AFTER: &str = "\
+Conditions of different kinds must all hold; of several values of one kind, one must.
+
+Examples:
+  rollout trace -n shop --kind connect_failed,syn_retransmit
+  rollout trace --service web -o json --duration 30s > events.jsonl
+  rollout trace --no-cluster --port 80,8080 --record trace.jsonl.zst
+
+Losses, and what could not be seen, are told at the end. Exit codes: 0, or 2 when it could not run.";
+
+const EXPLAIN_AFTER: &str = "\
+Needs neither root nor a cluster. A file that is cut or damaged is read up to the damage.
+
+Examples:
+  rollout explain rollout-web-20260605T101500Z.jsonl.zst
+  rollout explain trace.jsonl.zst --workload deployment/web -n shop --all
+
+Exit codes:
+  0  the update was seen whole, with traffic, without gaps, and nothing failed
+  1  connections failed or were slowed
+  2  could not run
+  3  inconclusive: something could have been missed; the report says what";
+
+const DOCTOR_AFTER: &str = "\
+Works without root and without a cluster, and says what it could not check. Nothing is changed.
+
+Exit codes:
+  0  all that is needed works
+  2  tracing cannot work here
+  3  tracing works, and some facts will be missing or could not be checked";
+
 /// Traces Kubernetes rolling updates: which connections failed, sent to which pod, in which state, and why.
 #[derive(Debug, Parser)]
 #[command(name = "rollout", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = MAIN_AFTER)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
-    /// When to use colours.
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    /// Colours: `auto` (on a terminal, unless NO_COLOR is set), `always`, `never`.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    #[arg(hide_possible_values = true)]
     pub color: Color,
 }
 
@@ -24,12 +73,16 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Follow one rolling update and report what happened to connections.
+    #[command(after_help = WATCH_AFTER)]
     Watch(Watch),
     /// Print connection events of this node as they happen.
+    #[command(after_help = TRACE_AFTER)]
     Trace(Trace),
     /// Report on a rolling update from a recording.
+    #[command(after_help = EXPLAIN_AFTER)]
     Explain(Explain),
     /// Tell what works here and what not, each with its remedy.
+    #[command(after_help = DOCTOR_AFTER)]
     Doctor(Doctor),
 }
 
@@ -46,6 +99,7 @@ pub enum Color {
 
 /// How to reach the API server, and which node this is.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Cluster")]
 pub struct ClusterArgs {
     /// The kubeconfig file [default: $KUBECONFIG, ~/.kube/config, or the pod's service account].
     #[arg(long, value_name = "FILE")]
@@ -54,20 +108,21 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
     /// This node's name in the cluster [default: $NODE_NAME, or the host name].
-    #[arg(long, env = "NODE_NAME", value_name = "NAME")]
+    #[arg(long, env = "NODE_NAME", hide_env = true, value_name = "NAME")]
     pub node: Option<String>,
 }
 
 /// What bounds a live run.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
 pub struct LiveArgs {
-    /// How long live output waits for late cluster observations before it tags an event.
+    /// How long live output waits for late news of the cluster before it tags an event.
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = value::duration)]
     pub reorder_window: Duration,
     /// Largest size of the recording.
     #[arg(long, value_name = "SIZE", default_value = "512MiB", value_parser = value::bytes)]
     pub record_max: u64,
-    /// Stop recording when less than this per cent of the file system is free.
+    /// Stop recording when less than this share of the file system is free, per cent.
     #[arg(long, value_name = "PERCENT", default_value_t = 15, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub record_min_free: u8,
     /// Size of the ring buffer between kernel and user space.
@@ -87,20 +142,22 @@ pub struct Trace {
     /// Which events to print.
     #[command(flatten)]
     pub filter: filter::FilterArgs,
-    /// Form of the output.
-    #[arg(short, long, value_enum, default_value_t = TraceOutput::Table)]
+    /// Form: `table` (80 columns), `wide`, or `json` (one object a line).
+    #[arg(short, long, value_enum, default_value_t = TraceOutput::Table, value_name = "FORM")]
+    #[arg(hide_possible_values = true, help_heading = "Output")]
     pub output: TraceOutput,
-    /// Stop after this time.
-    #[arg(long, value_name = "TIME", value_parser = value::duration)]
+    /// Stop after this time, e.g. `30s`; without it, at Ctrl-C.
+    #[arg(long, value_name = "TIME", value_parser = value::duration, help_heading = "Output")]
     pub duration: Option<Duration>,
     /// Write everything that is seen, filtered or not, to this recording.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub record: Option<PathBuf>,
     /// Create this file once probes and watches are in sync.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub ready_file: Option<PathBuf>,
-    /// Do without the API server: events are not tagged.
-    #[arg(long)]
+    /// Do without the API server: events are not tagged with pods and Services.
+    #[arg(long, help_heading = "Cluster")]
+    #[arg(conflicts_with_all = ["namespace", "selector", "pod", "service"])]
     pub no_cluster: bool,
     /// The cluster.
     #[command(flatten)]
@@ -130,7 +187,7 @@ pub struct Watch {
     /// Its namespace [default: the context's, else `default`].
     #[arg(short, long, value_name = "NAME")]
     pub namespace: Option<String>,
-    /// Give up after this time, and report what was seen.
+    /// Give up after this time, e.g. `10m`, and report what was seen.
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub timeout: Option<Duration>,
     /// Create this file once probes and watches are in sync.
@@ -153,8 +210,9 @@ pub struct Watch {
 /// How to print a report.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// Form of the report.
-    #[arg(short, long, value_enum, default_value_t = ReportOutput::Text)]
+    /// Form of the report: `text` for people, `json` (one object) for programs.
+    #[arg(short, long, value_enum, default_value_t = ReportOutput::Text, value_name = "FORM")]
+    #[arg(hide_possible_values = true)]
     pub output: ReportOutput,
     /// Print every failed connection, not five of each kind.
     #[arg(long)]
@@ -179,8 +237,8 @@ pub struct Explain {
     /// The workload to report on [default: the one that `watch` recorded].
     #[arg(long, value_name = "WORKLOAD", value_parser = value::workload)]
     pub workload: Option<value::Workload>,
-    /// Its namespace.
-    #[arg(short, long, value_name = "NAME", default_value = "default")]
+    /// The namespace of `--workload`.
+    #[arg(short, long, value_name = "NAME", default_value = "default", requires = "workload")]
     pub namespace: String,
     /// How to print the report.
     #[command(flatten)]
@@ -190,8 +248,9 @@ pub struct Explain {
 /// `rollout doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Form of the output.
-    #[arg(short, long, value_enum, default_value_t = ReportOutput::Text)]
+    /// Form: `text` for people, `json` (one object) for programs.
+    #[arg(short, long, value_enum, default_value_t = ReportOutput::Text, value_name = "FORM")]
+    #[arg(hide_possible_values = true)]
     pub output: ReportOutput,
     /// The cluster.
     #[command(flatten)]

@@ -2,6 +2,7 @@
 //!
 //! In: any `anyhow` chain, with [`HintExt::hint`] anywhere on it. Out: the text that `main` prints to standard error.
 
+use crate::present::escape;
 use std::fmt;
 
 /// A context whose text is `message` and that carries a remedy. Printed once, after the whole chain.
@@ -49,7 +50,8 @@ pub fn render(error: &anyhow::Error) -> String {
     if let Some(hint) = hint_of(error) {
         text.push_str(&format!("hint: {hint}\n"));
     }
-    text
+    // Errors quote servers, files and recordings.
+    escape::lines(&text)
 }
 
 /// Whether the reader of our output went away, which is no failure of ours.

@@ -2,8 +2,8 @@
 //!
 //! In: the recording's own clock calibrations and the update's start. Out: [`Moment`]s.
 
-use super::report::Moment;
-use crate::attribute::clock::ClockMap;
+use super::report::{ClockLine, ClockStep, Moment};
+use crate::attribute::clock::{ClockMap, Step};
 
 /// Turns times into moments.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,20 @@ impl TimeBase {
     /// From the clock calibrations, and the update's start where it is known.
     pub fn new(clock: ClockMap, start_ns: Option<u64>) -> Self {
         Self { clock, start_ns }
+    }
+
+    /// How well times of day are known.
+    pub fn clock_line(&self) -> Option<ClockLine> {
+        let steps = self.clock.steps();
+        let step = |step: &Step| ClockStep {
+            from: self.at(step.from_ns),
+            to: self.at(step.to_ns),
+            by_ns: step.by_ns,
+        };
+        Some(ClockLine {
+            error_ns: self.clock.error_ns()?,
+            steps: steps.iter().map(step).collect(),
+        })
     }
 
     /// The moment at `time_ns`. A stepped wall clock counts from the calibration that saw the step.

@@ -19,8 +19,6 @@ pub struct Facts {
     pub range: Option<(u64, u64)>,
     /// Number of records.
     pub records: u64,
-    /// Clock readings.
-    pub clocks: Vec<(u64, i64)>,
     /// Losses, by time.
     pub losses: Vec<Stamped<Loss>>,
     /// Watch states, by time.
@@ -55,7 +53,6 @@ impl Facts {
             Body::Header(header) => {
                 super::stamped::keep_first(&mut self.header, record, header);
             }
-            Body::Clock(clock) => self.clocks.push((time, clock.unix_ns)),
             Body::Loss(loss) => self.losses.push(Stamped::of(record, loss)),
             Body::Watch(watch) => self.watches.push(Stamped::of(record, watch)),
             Body::Hooks(hooks) => self.hooks.push(Stamped::of(record, hooks)),

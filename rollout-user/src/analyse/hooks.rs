@@ -11,15 +11,20 @@ use crate::record::meta::DataPath;
 const ESSENTIAL: [&str; 5] =
     ["connect", "connect_call", "outcome", "reset_received", "syn_retransmit"];
 
-/// Lists facts without a hook, and those whose hook leaves something out.
-pub fn blind_spots(facts: &Facts) -> Vec<BlindSpot> {
-    let path = facts.data_paths.last().map(|found| found.what.path);
+/// Whether something is missed where `fact` is not seen: where Services are not balanced by IPVS, not seeing IPVS hides
+/// nothing. `path`: the data path that was found, if it was looked for.
+pub fn matters(fact: &str, path: Option<DataPath>) -> bool {
     let without_ipvs = path.is_some_and(|path| path != DataPath::Ipvs && path != DataPath::Unknown);
+    !(without_ipvs && (fact.contains("ipvs") || fact == "no_destination"))
+}
+
+/// Lists facts without a hook, and those whose hook leaves something out.
+pub(super) fn blind_spots(facts: &Facts) -> Vec<BlindSpot> {
+    let path = facts.data_paths.last().map(|found| found.what.path);
     facts
         .hook_of_each_fact()
         .into_iter()
-        // Where Services are not balanced by IPVS, not seeing IPVS hides nothing.
-        .filter(|(fact, _)| !(without_ipvs && (fact.contains("ipvs") || *fact == "no_destination")))
+        .filter(|(fact, _)| matters(fact, path))
         .filter_map(|(fact, hook)| {
             let blind = match (&hook.attached, &hook.blind) {
                 (_, Some(blind)) => blind.clone(),

@@ -64,6 +64,9 @@ pub struct Report {
     pub watch_gaps: Vec<WatchGap>,
     /// What could not be seen at all.
     pub blind_spots: Vec<BlindSpot>,
+    /// How well times of day are known; `None` where no clock was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockLine>,
     /// How the node balances Service traffic; `None` where that was not recorded.
     pub data_path: Option<DataPathLine>,
     /// Kernel events that belong to no traced attempt.
@@ -130,6 +133,27 @@ pub struct WatchGap {
     pub reason: Option<String>,
     /// Whether it overlaps the update.
     pub overlaps_update: bool,
+}
+
+/// How well times of day (`unix_ns`) are known. Monotonic times, offsets and durations do not depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockLine {
+    /// Times of day are right to this by the node's own clock, apart from the steps, ns.
+    pub error_ns: u64,
+    /// Where the node's clock was set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<ClockStep>,
+}
+
+/// The node's clock was set. Times of day between the two moments are off by as much at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// After this moment…
+    pub from: Moment,
+    /// …and before this one.
+    pub to: Moment,
+    /// Forwards, or back where negative, ns.
+    pub by_ns: i64,
 }
 
 /// The data path and the sign by which it was recognised.

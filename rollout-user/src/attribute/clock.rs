@@ -14,6 +14,12 @@ const SECOND_NS: i64 = 1_000_000_000;
 /// A clock that is behind makes intervals longer, never wrong.
 pub const CLOCK_SKEW_NS: u64 = 250_000_000;
 
+/// A clock that moved by more than this share of the time between two readings was set, not slewed: `adjtimex` slews by
+/// at most 10 % (`tick`), and NTP by far less.
+const SLEW_SHARE: u64 = 10;
+/// Whatever the time between two readings, less than this is no step, ns.
+const STEP_NS: u64 = 1_000_000;
+
 /// A converted time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Converted {
@@ -21,6 +27,17 @@ pub struct Converted {
     pub ns: i64,
     /// The truth is within plus or minus this, ns.
     pub error_ns: u64,
+}
+
+/// The Unix clock was set: between two readings it moved by more than any slewing does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// After this monotonic time, ns…
+    pub from_ns: u64,
+    /// …and before this one.
+    pub to_ns: u64,
+    /// Forwards, or back where negative, ns.
+    pub by_ns: i64,
 }
 
 /// Offsets between `CLOCK_MONOTONIC` and Unix time over a recording.
@@ -70,6 +87,30 @@ impl ClockMap {
         Some(Converted { ns: signed(time_ns).saturating_add(offset), error_ns })
     }
 
+    /// Moments at which the Unix clock was set, by time. [`ClockMap::unix_at`] is off by as much between their two ends.
+    pub fn steps(&self) -> Vec<Step> {
+        self.moves().filter(|(step, error)| is_step(step, *error)).map(|(step, _)| step).collect()
+    }
+
+    /// The largest error of a conversion, steps apart, ns. `None` without a reading.
+    pub fn error_ns(&self) -> Option<u64> {
+        let readings = self.offsets.values().map(|(_, error)| *error);
+        let slewed = self
+            .moves()
+            .filter(|(step, error)| !is_step(step, *error))
+            .map(|(step, error)| step.by_ns.unsigned_abs().saturating_add(error));
+        readings.chain(slewed).max()
+    }
+
+    /// What the offset did from each reading to the next, and the earlier one's error.
+    fn moves(&self) -> impl Iterator<Item = (Step, u64)> + '_ {
+        let later = self.offsets.iter().skip(1);
+        self.offsets.iter().zip(later).map(|((from, (before, error)), (to, (after, _)))| {
+            let by_ns = after.saturating_sub(*before);
+            (Step { from_ns: *from, to_ns: *to, by_ns }, *error)
+        })
+    }
+
     /// The earliest monotonic time, ns, at which a moment stamped `unix_seconds` (rounded down) by the API server
     /// or a kubelet can have been: less the readings' error and [`CLOCK_SKEW_NS`]. `None` without a reading.
     pub fn not_before(&self, unix_seconds: i64) -> Option<u64> {
@@ -95,6 +136,11 @@ impl ClockMap {
     }
 }
 
+fn is_step(step: &Step, error_ns: u64) -> bool {
+    let slewed = (step.to_ns - step.from_ns) / SLEW_SHARE;
+    step.by_ns.unsigned_abs() > slewed.max(STEP_NS).saturating_add(error_ns)
+}
+
 fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
@@ -102,6 +148,20 @@ fn signed(ns: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_is_told_from_one_that_is_slewed() {
+        const S: u64 = 1_000_000_000;
+        let mut map = ClockMap::default();
+        assert_eq!((map.error_ns(), map.steps()), (None, Vec::new()));
+        let offsets = [(0, 700), (S, 700), (2 * S, 500_700), (3 * S, -60_000_000_000)];
+        for (at, offset) in offsets {
+            map.observe(at, &Clock { unix_ns: signed(at) + offset, error_ns: 50 });
+        }
+        assert_eq!(map.error_ns(), Some(500_050));
+        let by_ns = -60_000_500_700;
+        assert_eq!(map.steps(), [Step { from_ns: 2 * S, to_ns: 3 * S, by_ns }]);
+    }
 
     #[test]
     fn a_server_whose_clock_is_far_ahead_stamps_earlier_moments() {

@@ -1,10 +1,13 @@
 //! Filters of the event stream, as flags. What each means is decided in `live::select`.
 
+use crate::live::select::EVENT_KINDS;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use std::net::IpAddr;
 
 /// Which events to print; all conditions that are given must hold.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filters")]
 pub struct FilterArgs {
     /// Events whose client or backend pod, or whose Service, is in this namespace.
     #[arg(short, long, value_name = "NAME")]
@@ -19,17 +22,30 @@ pub struct FilterArgs {
     #[arg(long, value_name = "NAME")]
     pub service: Option<String>,
     /// Events that have this address on either side, or as their backend.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub ip: Option<IpAddr>,
     /// As `--ip`, for a range such as `10.0.0.0/8`.
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     pub cidr: Option<Cidr>,
-    /// Connections to these ports (of a Service or a pod); also applied in the kernel.
-    #[arg(long, value_name = "PORT", value_delimiter = ',')]
+    /// Connections to these ports of a Service or a pod, e.g. `80,8080`; also applied in the kernel.
+    #[arg(long, value_name = "PORT", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Vec<u16>,
     /// Kinds of events, e.g. `connect_failed,syn_retransmit`.
-    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = PossibleValuesParser::new(EVENT_KINDS))]
     pub kind: Vec<String>,
+}
+
+impl FilterArgs {
+    /// The flags that nothing satisfies as long as pods and Services are not known.
+    pub fn needing_cluster(&self) -> Vec<&'static str> {
+        let given = [
+            ("--namespace", self.namespace.is_some()),
+            ("--selector", self.selector.is_some()),
+            ("--pod", self.pod.is_some()),
+            ("--service", self.service.is_some()),
+        ];
+        given.into_iter().filter(|(_, given)| *given).map(|(flag, _)| flag).collect()
+    }
 }
 
 /// An address range.
@@ -54,6 +70,14 @@ impl Cidr {
             _ => false,
         }
     }
+}
+
+/// Parses `10.1.2.3` or `fd00::1`.
+///
+/// # Errors
+/// When it is no address.
+pub fn address(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| "give an address such as `10.1.2.3` or `fd00::1`".to_owned())
 }
 
 /// Parses `10.0.0.0/8` or `fd00::/8`.

@@ -3,6 +3,7 @@
 //! In: filters. Out: events on standard output, tagged with what is known after the reorder window; a `correction` where
 //! later knowledge differs; losses and blind spots at the end.
 
+use crate::analyse::hooks::matters;
 use crate::attribute::tag::EventTags;
 use crate::cli::{Trace, TraceOutput};
 use crate::cluster::{Cluster, Scope};
@@ -14,7 +15,7 @@ use crate::live::session::{self, Plan, Session};
 use crate::live::tagging::Tagger;
 use crate::present::event_line::{self, EventLine, Standing};
 use crate::present::paint::Paint;
-use crate::record::meta::{Hooks, Phase};
+use crate::record::meta::{DataPath, Hooks, Phase};
 use crate::record::{Body, Record};
 use crate::recording::space::Limits;
 use crate::tables::host;
@@ -40,7 +41,7 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
     let runtime = session::runtime()?;
     let interrupt = Interrupt::install(&runtime)?;
     let node = host::node_name(args.cluster.node.as_deref());
-    let cluster = cluster(args, &runtime, &node);
+    let cluster = cluster(args, &runtime, &node)?;
     let limits =
         Limits { max_bytes: args.live.record_max, min_free_percent: args.live.record_min_free };
     let plan = Plan {
@@ -72,6 +73,7 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
         tagger: Tagger::default(),
         room: Provisional::new(nanoseconds(args.live.reorder_window)),
         hooks: Hooks::default(),
+        data_path: None,
         lost: BTreeMap::new(),
         printed: 0,
     };
@@ -96,21 +98,24 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Without an API server the tracer still works, untagged, and says so.
+/// Without an API server the tracer still works, untagged, and says so; filters that no untagged event passes are refused.
 fn cluster(
     args: &Trace,
     runtime: &tokio::runtime::Runtime,
     node: &str,
-) -> Option<(Cluster, Scope)> {
+) -> anyhow::Result<Option<(Cluster, Scope)>> {
     if args.no_cluster {
-        return None;
+        return Ok(None);
     }
     match runtime.block_on(crate::cluster::connect(&super::access(&args.cluster))) {
-        Ok(cluster) => Some((cluster, Scope { node: Some(node.to_owned()), workload: None })),
+        Ok(cluster) => Ok(Some((cluster, Scope { node: Some(node.to_owned()), workload: None }))),
         Err(error) => {
+            if let Some(flag) = args.filter.needing_cluster().first() {
+                return Err(error.context(format!("`{flag}` needs the cluster")));
+            }
             eprint!("{}", crate::error::render(&error).replacen("error:", "note: no cluster:", 1));
             eprintln!("note: events are not tagged with pods and Services");
-            None
+            Ok(None)
         }
     }
 }
@@ -125,6 +130,7 @@ struct Tracer<'a> {
     tagger: Tagger,
     room: Provisional,
     hooks: Hooks,
+    data_path: Option<DataPath>,
     lost: BTreeMap<String, u64>,
     printed: u64,
 }
@@ -175,6 +181,7 @@ impl Tracer<'_> {
     fn observe(&mut self, record: &Arc<Record>) -> bool {
         match &record.body {
             Body::Hooks(hooks) => self.hooks = hooks.clone(),
+            Body::DataPath(found) => self.data_path = Some(found.path),
             Body::Loss(loss) => {
                 let name = loss_name(loss);
                 *self.lost.entry(name).or_default() += loss.count.max(1);
@@ -210,8 +217,8 @@ impl Tracer<'_> {
         tags: &EventTags,
         standing: Standing,
     ) -> anyhow::Result<()> {
-        let unix_ns = self.tagger.unix_ns(record.time_ns);
-        let line = EventLine { record, tags, unix_ns, standing };
+        let unix = self.tagger.unix_at(record.time_ns);
+        let line = EventLine { record, tags, unix, standing };
         let paint = Paint { on: self.color };
         let text = match self.args.output {
             TraceOutput::Table => event_line::table(&line, paint),
@@ -247,6 +254,7 @@ impl Tracer<'_> {
                 .hooks
                 .facts
                 .iter()
+                .filter(|(fact, _)| matters(fact, self.data_path))
                 .filter_map(|(fact, hook)| Some((fact.clone(), hook.blind.clone()?)))
                 .collect(),
         };

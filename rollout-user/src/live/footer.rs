@@ -1,7 +1,7 @@
 //! The end of a `trace`: what was printed, what was lost, what could not be seen. In: counts. Out: text or JSON. Pure.
 
 use crate::present::escape;
-use crate::present::text::stage;
+use crate::present::text::{stage, wrap};
 use crate::record::meta::Loss;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -27,10 +27,14 @@ pub fn loss_name(loss: &Loss) -> String {
     if loss.program.is_empty() { stage.to_owned() } else { format!("{stage} ({})", loss.program) }
 }
 
+fn count(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 impl Footer {
     /// For people.
     pub fn text(&self) -> String {
-        let mut text = format!("{} events", self.printed);
+        let mut text = count(self.printed, "event");
         let lost: u64 = self.lost.values().sum();
         text.push_str(&if lost == 0 {
             ", none lost\n".to_owned()
@@ -41,19 +45,19 @@ impl Footer {
             text.push_str(&format!("  {count} lost {}\n", escape::plain(name, 200)));
         }
         if self.skipped > 0 {
-            text.push_str(&format!(
-                "  {} records skipped: the output was too slow\n",
-                self.skipped
-            ));
+            let skipped = count(self.skipped, "record");
+            text.push_str(&format!("  {skipped} skipped: the output was too slow\n"));
         }
         if self.overtaken > 0 {
-            text.push_str(&format!(
-                "  {} events out of order: later than --reorder-window\n",
-                self.overtaken
-            ));
+            let overtaken = count(self.overtaken, "event");
+            text.push_str(&format!("  {overtaken} out of order: later than --reorder-window\n"));
+        }
+        if !self.blind.is_empty() {
+            text.push_str("not seen, or only in part:\n");
         }
         for (fact, why) in &self.blind {
-            text.push_str(&format!("  not seen: {why} ({fact})\n"));
+            let line = format!("{}: {}", escape::name(fact), escape::plain(why, 200));
+            text.extend(wrap(2, 2, &line).into_iter().map(|line| format!("{line}\n")));
         }
         text
     }
@@ -82,12 +86,12 @@ mod tests {
             "7 events, 3 lost",
             "3 lost at the ring buffer",
             "2 records skipped",
-            "1 events out of order",
-            "not seen: backends",
+            "1 event out of order",
+            "not seen, or only in part:\n  ipvs_choice: backends of IPVS are not seen\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
-        assert!(Footer { printed: 1, ..Footer::default() }.text().contains("none lost"));
+        assert_eq!(Footer { printed: 1, ..Footer::default() }.text(), "1 event, none lost\n");
         assert!(footer.json().starts_with("{\"end\":"));
     }
 }

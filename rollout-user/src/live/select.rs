@@ -40,6 +40,28 @@ pub fn matches(filter: &FilterArgs, event: &Candidate<'_>) -> bool {
         && (filter.port.is_empty() || ports(event).any(|port| filter.port.contains(&port)))
 }
 
+/// The kinds of events that `trace` prints, as [`kind_of`] names them.
+pub const EVENT_KINDS: [&str; 18] = [
+    "connect",
+    "connect_returned",
+    "established",
+    "connect_failed",
+    "closed",
+    "syn_retransmit",
+    "syn_dropped",
+    "reset_sent",
+    "reset_received",
+    "listener_opened",
+    "listener_closed",
+    "backend_chosen",
+    "no_destination",
+    "icmp_sent",
+    "ipvs_destination",
+    "ipvs_service_gone",
+    "signal",
+    "exit",
+];
+
 /// The name of an event's kind, as `--kind` and the JSON output spell it.
 pub fn kind_of(body: &Body) -> &'static str {
     match body {

@@ -3,6 +3,7 @@
 //! In: every record, in order of arrival. Out: [`EventTags`] for an event, with what is known so far. Pure.
 
 use crate::attribute::Histories;
+use crate::attribute::clock::Converted;
 use crate::attribute::tag::{BackendTag, EventTags, Tag};
 use crate::live::select::flow_of;
 use crate::record::cluster::{Observed, Pod};
@@ -95,9 +96,9 @@ impl Tagger {
         EventTags { client, service, backends }
     }
 
-    /// Unix time of a monotonic time, ns, where the clocks were paired.
-    pub fn unix_ns(&self, time_ns: u64) -> Option<i64> {
-        self.histories.clock().unix_at(time_ns).map(|converted| converted.ns)
+    /// Unix time of a monotonic time, with its error, where the clocks were paired.
+    pub fn unix_at(&self, time_ns: u64) -> Option<Converted> {
+        self.histories.clock().unix_at(time_ns)
     }
 
     /// A label of a pod.

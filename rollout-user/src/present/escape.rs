@@ -35,6 +35,26 @@ pub fn plain(text: &str, max: usize) -> String {
     out
 }
 
+/// Escapes what could move a terminal's cursor, reorder or hide text, and keeps all else, line ends included: for messages
+/// of our own that may quote others.
+pub fn lines(text: &str) -> String {
+    let harmless = |c: char| c == '\n' || !(c.is_control() || is_format(c));
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmless(c) {
+            out.push(c);
+        } else {
+            out.extend(c.escape_unicode());
+        }
+    }
+    out
+}
+
+/// Characters that show nothing themselves and change how others are shown (Unicode category Cf, the common ones).
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// Escapes a name.
 pub fn name(text: &str) -> String {
     plain(text, NAME_MAX)
@@ -53,6 +73,12 @@ mod tests {
         assert_eq!(name("\u{200b}\u{feff}"), "\\u{200b}\\u{feff}");
         assert_eq!(name("服务-1"), "服务-1");
         assert_eq!(name("a\\u{1b}"), "a\\\\u{1b}");
+    }
+
+    #[test]
+    fn messages_keep_their_lines_and_their_signs() {
+        assert_eq!(lines("a → “b” …\nc\\d"), "a → “b” …\nc\\d");
+        assert_eq!(lines("a\x1b[2J\r\u{202e}b\u{9b}"), "a\\u{1b}[2J\\u{d}\\u{202e}b\\u{9b}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod row;
 pub use json::json;
 pub use row::{table, table_head, wide, wide_head};
 
+use crate::attribute::clock::Converted;
 use crate::attribute::tag::EventTags;
 use crate::record::Record;
 
@@ -29,8 +30,8 @@ pub struct EventLine<'a> {
     pub record: &'a Record,
     /// Who was concerned.
     pub tags: &'a EventTags,
-    /// Its wall clock time, ns since the Unix epoch, where known.
-    pub unix_ns: Option<i64>,
+    /// Its wall clock time, where known.
+    pub unix: Option<Converted>,
     /// How final it is.
     pub standing: Standing,
 }

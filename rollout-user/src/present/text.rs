@@ -14,6 +14,7 @@ mod words;
 use crate::analyse::report::Report;
 pub use limits::stage;
 use page::Page;
+pub use page::wrap;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

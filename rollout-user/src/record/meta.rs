@@ -38,7 +38,7 @@ pub struct Target {
     pub name: String,
 }
 
-/// `CLOCK_REALTIME` beside the record's `CLOCK_MONOTONIC`; one at the start, then whenever the difference moved.
+/// `CLOCK_REALTIME` beside the record's `CLOCK_MONOTONIC`; one at the start, then one each second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Clock {
     /// Unix time in ns at the record's time.

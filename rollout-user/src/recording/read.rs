@@ -5,6 +5,7 @@
 
 use super::frame::FrameReader;
 use crate::error::{HintExt, hinted};
+use crate::present::escape;
 use crate::record::meta::{FORMAT_VERSION, Loss, Stage};
 use crate::record::{Body, Record};
 use anyhow::Context;
@@ -74,7 +75,7 @@ impl Reader {
                     "the recording `{name}` has format {}, and this build reads up to {FORMAT_VERSION}",
                     header.format
                 ),
-                format!("read it with rollout {} or newer", header.version),
+                format!("read it with rollout {} or newer", escape::name(&header.version)),
             ));
         }
         let mut file = file;

@@ -5,7 +5,7 @@
 
 use super::frame::FrameWriter;
 use super::space::{Limits, free_percent};
-use crate::error::hinted;
+use crate::error::{HintExt, hinted};
 use crate::record::meta::{Loss, Stage};
 use crate::record::{Body, Record};
 use anyhow::Context;
@@ -55,8 +55,10 @@ impl Writer {
     /// # Errors
     /// When it cannot be created.
     pub fn create(path: &Path, limits: Limits) -> anyhow::Result<Writer> {
-        let file = File::create(path)
-            .with_context(|| format!("cannot create the recording `{}`", path.display()))?;
+        let file = File::create(path).hint(
+            format!("cannot create the recording `{}`", path.display()),
+            "name a file in a folder that exists and may be written to, with --record",
+        )?;
         let writer = Writer {
             file,
             frames: FrameWriter::new().context("cannot set up compression")?,

@@ -19,7 +19,7 @@ fn doubts(world: &World) -> Vec<Doubt> {
     verdict.doubts
 }
 
-fn without(mut world: World, unwanted: impl Fn(&Body) -> bool) -> World {
+pub fn without(mut world: World, unwanted: impl Fn(&Body) -> bool) -> World {
     world.records.retain(|record| !unwanted(&record.body));
     world
 }
@@ -222,6 +222,17 @@ fn a_stepped_clock_moves_wall_times_only() {
     let (a, b) = (last(&straight).expect("one"), last(&stepped).expect("one"));
     assert_eq!((a.time_ns, a.offset_ns), (b.time_ns, b.offset_ns));
     assert!(b.unix_ns > a.unix_ns);
+
+    assert!(straight.clock.is_some_and(|clock| clock.steps.is_empty() && clock.error_ns == 500));
+    let clock = stepped.clock.as_ref().expect("clock readings");
+    let [step] = clock.steps.as_slice() else { panic!("{:?}", clock.steps) };
+    assert_eq!((step.by_ns, clock.error_ns), (3_592_000_000_000, 500));
+    assert_eq!(
+        (step.from.time_ns, step.to.time_ns),
+        ((BASE_US + 1) * 1000, (BASE_US + 8 * S) * 1000)
+    );
+    let page = text::render(&stepped, text::Options::default());
+    assert!(page.contains("the node's clock was set forward by 59 min 52 s"), "{page}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Live events as lines: stable columns within 80, and a JSON object that a program can rely on.
 
 use crate::scenarios::blog;
+use rollout::attribute::clock::Converted;
 use rollout::attribute::tag::*;
 use rollout::live::select::kind_of;
 use rollout::present::event_line::{self, EventLine, Standing};
@@ -54,8 +55,10 @@ fn events() -> Vec<Record> {
         .collect()
 }
 
+const UNIX: Converted = Converted { ns: 1_772_445_605_123_456_789, error_ns: 700 };
+
 fn line<'a>(record: &'a Record, tags: &'a EventTags, standing: Standing) -> EventLine<'a> {
-    EventLine { record, tags, unix_ns: Some(1_772_445_605_123_456_789), standing }
+    EventLine { record, tags, unix: Some(UNIX), standing }
 }
 
 #[test]
@@ -97,6 +100,7 @@ fn json_events_are_objects_with_kind_tags_and_standing() {
         assert_eq!(value["kind"], kind_of(&record.body));
         assert_eq!(value["id"], record.id);
         assert_eq!(value["unix_ns"], 1_772_445_605_123_456_789_i64);
+        assert_eq!(value["unix_error_ns"], 700);
         assert_eq!(value["time"], "2026-03-02T10:00:05.123Z");
         assert_eq!(value["provisional"], true);
         assert!(value.get("correction").is_none());

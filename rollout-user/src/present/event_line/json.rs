@@ -16,6 +16,8 @@ struct Object<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unix_ns: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    unix_error_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<String>,
     kind: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -43,13 +45,15 @@ fn inner(body: &Body) -> serde_json::Value {
 
 /// Renders the JSON object.
 pub fn json(line: &EventLine<'_>) -> String {
-    let EventLine { record, tags, unix_ns, standing } = *line;
+    let EventLine { record, tags, unix, standing } = *line;
+    let unix_ns = unix.map(|unix| unix.ns);
     let moment =
         crate::analyse::report::Moment { time_ns: record.time_ns, unix_ns, offset_ns: None };
     let object = Object {
         id: record.id,
         time_ns: record.time_ns,
         unix_ns,
+        unix_error_ns: unix.map(|unix| unix.error_ns),
         time: time::rfc3339(&moment),
         kind: kind_of(&record.body),
         provisional: standing == Standing::Provisional,

@@ -69,7 +69,7 @@ pub fn wide(line: &EventLine<'_>, paint: Paint) -> String {
 }
 
 fn moment(line: &EventLine<'_>) -> Moment {
-    Moment { time_ns: line.record.time_ns, unix_ns: line.unix_ns, offset_ns: None }
+    Moment { time_ns: line.record.time_ns, unix_ns: line.unix.map(|unix| unix.ns), offset_ns: None }
 }
 
 /// At most `width` columns of text that is escaped already.
@@ -223,7 +223,8 @@ fn certainty(tag: &Tag) -> &'static str {
         Certainty::Known | Certainty::Changing => "",
         Certainty::Ambiguous => "ambiguous",
         Certainty::Stale => "stale",
-        Certainty::Unknown => "unknown",
+        // Told by the address that stands where a name would.
+        Certainty::Unknown => "",
     }
 }
 
@@ -270,7 +271,9 @@ fn detail(body: &Body) -> String {
         Body::SynRetransmit(e) => {
             e.errno.map_or_else(String::new, |errno| format!("not sent: {}", errno::name(errno)))
         }
-        Body::SynDropped(e) => e.reason.clone().or_else(|| e.location.clone()).unwrap_or_default(),
+        Body::SynDropped(e) => {
+            e.reason.as_ref().or(e.location.as_ref()).map(|why| name(why)).unwrap_or_default()
+        }
         Body::ResetSent(e) => match e.has_socket {
             true => e.state.as_ref().map(|state| name(state)).unwrap_or_default(),
             false => "closed port".to_owned(),

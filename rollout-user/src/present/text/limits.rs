@@ -5,7 +5,7 @@
 use super::page::Page;
 use super::words::number;
 use crate::analyse::report::verdict::{Doubt, Finding};
-use crate::analyse::report::{Moment, Report};
+use crate::analyse::report::{ClockLine, Moment, Report};
 use crate::present::escape::{name, plain};
 use crate::present::time;
 use crate::record::meta::{DataPath, Stage};
@@ -121,6 +121,9 @@ pub fn write(page: &mut Page, report: &Report) {
         page.text(2, 2, &format!("{}{instead}: {}", name(&spot.fact), plain(&spot.blind, 160)));
     }
     unmatched(page, report);
+    if let Some(line) = &report.clock {
+        clock(page, line);
+    }
     let path = match &report.data_path {
         Some(line) => format!("{} ({})", data_path(line.path), plain(&line.evidence, 120)),
         None => "not recorded".to_owned(),
@@ -129,6 +132,18 @@ pub fn write(page: &mut Page, report: &Report) {
     if report.verdict.out_of_scope > 0 {
         let others = number(report.verdict.out_of_scope, "attempt");
         page.text(2, 2, &format!("left out: {others} at other destinations"));
+    }
+}
+
+fn clock(page: &mut Page, line: &ClockLine) {
+    let error = time::duration(line.error_ns);
+    page.text(2, 2, &format!("times of day: within {error} of the node's clock"));
+    for step in &line.steps {
+        let way = if step.by_ns < 0 { "back" } else { "forward" };
+        let by = time::duration(step.by_ns.unsigned_abs());
+        let range = range(&step.from, Some(&step.to));
+        let so = "times of day in between may be off by so much, offsets are right";
+        page.text(2, 2, &format!("the node's clock was set {way} by {by}, {range}: {so}"));
     }
 }
 
