@@ -4,6 +4,10 @@
 
 #[path = "cluster/access.rs"]
 mod access;
+#[path = "support/command.rs"]
+mod command;
+#[path = "cluster/commands.rs"]
+mod commands;
 #[path = "cluster/faults.rs"]
 mod faults;
 #[path = "cluster/follow.rs"]

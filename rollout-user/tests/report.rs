@@ -1,7 +1,11 @@
 //! From records to the report: facts of the kernel, whole updates, and what must never happen.
 
+#[path = "support/command.rs"]
+mod command;
 #[path = "report/dial.rs"]
 mod dial;
+#[path = "report/exit_codes.rs"]
+mod exit_codes;
 #[path = "report/facts.rs"]
 mod facts;
 #[path = "report/faults.rs"]

@@ -1,0 +1,14 @@
+//! The command line as a user meets it: help, arguments, files, colours. In: arguments. Out: text and exit code.
+
+#[path = "cli/arguments.rs"]
+mod arguments;
+#[path = "cli/colour.rs"]
+mod colour;
+#[path = "support/command.rs"]
+mod command;
+#[path = "cli/files.rs"]
+mod files;
+#[path = "cli/help.rs"]
+mod help;
+#[path = "cli/transcript.rs"]
+mod transcript;
