@@ -70,7 +70,7 @@ pub fn compare(sources: &Sources) -> anyhow::Result<Comparison> {
     comparison.equal("tcpdump: packets dropped by the kernel", 0, sources.dropped_by_kernel);
     syns::compare(&mut comparison, &said, &client, &servers, sources.service);
     nginx::compare(&mut comparison, &said, &sources.nginx)?;
-    audit.compare(&mut comparison, &recorded);
+    audit.compare(&mut comparison, &recorded, said.span);
     ipvs::compare(&mut comparison, &recorded, &sources.ipvs, sources.service)?;
     windows::compare(&mut comparison, &report, &audit, &said, &servers, sources.client);
     Ok(comparison)

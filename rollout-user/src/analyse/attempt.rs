@@ -17,16 +17,14 @@ use crate::attribute::tag::{Certainty, HostClient, Tag};
 use crate::record::Record;
 use crate::record::kernel::{Chooser, Flow};
 use draft::{Draft, Drafts, Key};
-use flow::{FlowEvent, Flows, What};
+use flow::{CONNTRACK_SLACK_NS, FlowEvent, Flows, What};
 use outcome::Ended;
 use place::Dialled;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// Events about a tuple come this long after the attempt's outcome at most; those of conntrack are stamped when user
-/// space reads them (F14).
+/// Events about a tuple come this long after the attempt's outcome at most, conntrack's aside.
 const SLACK_NS: u64 = 20_000_000;
-const CONNTRACK_SLACK_NS: u64 = 2_000_000_000;
 
 /// Gathers kernel events, then tells the attempts.
 #[derive(Debug, Default)]
@@ -66,7 +64,9 @@ impl Gatherer {
     /// Reads all attempts out of what was gathered.
     pub fn finish(mut self, context: &Context<'_>) -> Gathered {
         self.flows.finish();
-        let drafts: Vec<Begun> = self.drafts.finish().into_iter().filter_map(begun).collect();
+        let mut drafts: Vec<Begun> = self.drafts.finish().into_iter().filter_map(begun).collect();
+        // What began while the sources were being stopped was not seen whole.
+        drafts.retain(|begun| begun.time_ns <= context.facts.end_ns());
         // Where a tuple is used again, the later connect ends the earlier one's claim on events.
         let mut begins: BTreeMap<(Option<u16>, SocketAddr), Vec<u64>> = BTreeMap::new();
         for begun in &drafts {
@@ -86,7 +86,10 @@ impl Gatherer {
             })
             .collect();
         attempts.sort_by_key(|a| (a.begun.time_ns, a.evidence.first().copied(), a.attempt));
-        let counts = |e: &&FlowEvent| !claimed.contains(&e.id) && !listed(e) && !e.is_copy();
+        let end_ns = context.facts.end_ns();
+        let counts = |e: &&FlowEvent| {
+            !claimed.contains(&e.id) && !listed(e) && !e.is_copy() && e.time_ns <= end_ns
+        };
         let unmatched = self.flows.all().filter(counts);
         let mut unmatched: Vec<FlowEvent> = unmatched.cloned().collect();
         unmatched.sort_by_key(|e| (e.time_ns, e.id));
@@ -139,7 +142,7 @@ fn read(
     let dialled = if balanced { Dialled::Service } else { Dialled::Address };
     let (cgroup, netns, pid, comm) = draft.client();
     let sender = syn::Sender { draft, flow, netns, dialled, ended: &ended, until_ns };
-    let placed = syn::syns(&sender, flows, facts);
+    let placed = syn::syns(&sender, flows, facts, histories);
 
     let backends = backends(flow, *time_ns, until_ns, until(CONNTRACK_SLACK_NS), flows, context);
     claimed.extend(flows.between(flow, *time_ns, until_ns).map(|e| e.id));

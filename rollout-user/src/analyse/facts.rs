@@ -88,9 +88,13 @@ impl Facts {
         self.blind = blind.map(|(fact, _)| fact.to_owned()).collect();
         self.pod_netns.sort_unstable();
         self.pod_netns.dedup();
+        let ended = self.phases.iter().rev().find(|phase| phase.what != Phase::Watching);
+        if let (Some(range), Some(ended)) = (&mut self.range, ended) {
+            range.1 = ended.time_ns.max(range.0);
+        }
     }
 
-    /// Latest time of the recording, ns.
+    /// Up to this time everything was looked at, ns: when the sources began to be stopped, else the last record's.
     pub fn end_ns(&self) -> u64 {
         self.range.map_or(0, |(_, to)| to)
     }

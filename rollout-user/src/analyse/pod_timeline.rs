@@ -153,10 +153,7 @@ fn moment<'a>(step: Step, timeline: &'a PodTimeline, facts: &Facts) -> Option<&'
             let off = [H::WeightZero, H::DestinationDeleted];
             timeline.moments.iter().find(|m| off.contains(&m.what) && m.seen_ns >= last_on)
         }
-        Step::Exit => timeline
-            .moments
-            .iter()
-            .rfind(|m| m.what == H::Exit && process::is_container(m.evidence, facts)),
+        Step::Exit => timeline.last(H::Exit),
         Step::Gone => first_of(&[H::Gone]),
         Step::FirstSyn | Step::LastSyn => None,
     }
@@ -166,11 +163,13 @@ fn at(moment: &Moment, timeline: &PodTimeline, sources: &Sources<'_>) -> Cell {
     let first_ns = sources.facts.range.map_or(0, |(from, _)| from);
     // Seen in the initial state with no bound inside the recording: it happened before.
     let watching = sources.facts.watching_ns().unwrap_or(0);
-    if moment.not_before_ns < first_ns && moment.seen_ns <= watching {
-        return Cell::Before;
-    }
     // Nothing happened to a pod before it was created.
     let created = timeline.first(Happened::Created).map_or(0, |m| m.not_before_ns);
+    // A listing without bounds: had it been opened since, the hook would have told.
+    let older = moment.not_before_ns == 0 && created < first_ns;
+    if moment.not_before_ns < first_ns && (moment.seen_ns <= watching || older) {
+        return Cell::Before;
+    }
     let not_before_ns = moment.not_before_ns.max(created);
     Cell::At {
         at: sources.base.at(moment.seen_ns),

@@ -132,6 +132,22 @@ impl Sockets {
         self.cgroups_of.get(uid).into_iter().chain(by_container).flatten().copied().collect()
     }
 
+    /// The pod's containers with their cgroups, the sandbox among them.
+    pub fn containers_of(
+        &self,
+        uid: &str,
+        containers: &BTreeSet<String>,
+    ) -> BTreeMap<&str, BTreeSet<u64>> {
+        let mut found: BTreeMap<&str, BTreeSet<u64>> = BTreeMap::new();
+        for cgroup in self.cgroups_of(uid, containers) {
+            let owners = self.cgroups.get(&cgroup).into_iter().flatten();
+            for container in owners.filter_map(|(_, (_, owner))| container_of(owner)) {
+                found.entry(container).or_default().insert(cgroup);
+            }
+        }
+        found
+    }
+
     /// The pod's namespaces.
     pub fn netns_of(&self, uid: &str) -> impl Iterator<Item = Netns> {
         self.netns_of.get(uid).into_iter().flatten().copied()

@@ -324,7 +324,11 @@ impl Histories {
         let cgroups = self.sockets.cgroups_of(uid, containers);
         let netns: Vec<Netns> = self.sockets.netns_of(uid).collect();
         moments.extend(self.kernel.listener_moments(&netns, &cgroups));
-        moments.extend(self.kernel.process_moments(&cgroups));
+        // The API lists a pod's containers, never its sandbox.
+        let of_pod = self.sockets.containers_of(uid, containers).into_iter();
+        let listed = |id: &str| containers.is_empty() || containers.contains(id);
+        let sandbox = of_pod.filter(|(id, _)| !listed(id)).flat_map(|(_, cgroups)| cgroups);
+        moments.extend(self.kernel.process_moments(&cgroups, &sandbox.collect()));
         for address in &addresses {
             let facts = self.kernel.destination_moments(*address);
             moments.extend(facts.into_iter().filter(|moment| {
@@ -335,6 +339,15 @@ impl Histories {
         moments.sort();
         let addresses = addresses.into_iter().collect();
         PodTimeline { pod: self.pod_ref(uid), addresses, moments }
+    }
+
+    /// When the last process of the pod had begun to exit, its sandbox's included, and the record that says so: from
+    /// then on nothing in it accepts a connection. `None`: not as far as the kernel told.
+    pub fn emptied_at(&self, uid: &str) -> Option<(u64, u64)> {
+        let pod = self.pods.get(uid)?;
+        let containers = self.sockets.containers_of(uid, &pod.containers);
+        let exits = containers.values().map(|cgroups| self.kernel.last_exit(cgroups));
+        exits.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
     /// Monotonic ↔ Unix time.

@@ -30,11 +30,19 @@ enum Destination {
 
 #[derive(Debug, Clone)]
 struct DestinationFact {
+    /// The balancing namespace: each has a table of its own.
+    netns: Netns,
     service: Option<SocketAddr>,
     destination: SocketAddr,
     now: Destination,
     /// Not an event: the state at that time, which came about before.
     found: bool,
+}
+
+/// What changes an IPVS table.
+enum Change<'a> {
+    Destination(&'a DestinationFact),
+    Gone(&'a IpvsServiceGone),
 }
 
 /// Kernel facts of all pods.
@@ -44,7 +52,7 @@ pub(super) struct KernelFacts {
     listeners: BTreeMap<u32, BTreeMap<(u64, u64, u32), ListenerFact>>,
     processes: BTreeMap<u64, ByTime<(Happened, String)>>,
     destinations: BTreeMap<IpAddr, BTreeMap<(u64, u64, u32), DestinationFact>>,
-    services_gone: ByTime<Option<SocketAddr>>,
+    services_gone: ByTime<IpvsServiceGone>,
     /// Times at which the IPVS table was read.
     polls: BTreeSet<u64>,
 }
@@ -96,6 +104,7 @@ impl KernelFacts {
             (_, weight) => Destination::Weight(weight.unwrap_or(1)),
         };
         let fact = DestinationFact {
+            netns: change.netns,
             service: change.service,
             destination: change.destination,
             now,
@@ -109,7 +118,7 @@ impl KernelFacts {
     }
 
     pub fn observe_service_gone(&mut self, time_ns: u64, id: u64, gone: &IpvsServiceGone) {
-        self.services_gone.insert((time_ns, id), gone.service);
+        self.services_gone.insert((time_ns, id), gone.clone());
     }
 
     pub fn observe_table(&mut self, time_ns: u64, id: u64, table: &IpvsTable) {
@@ -118,6 +127,7 @@ impl KernelFacts {
         for service in &table.services {
             for server in &service.destinations {
                 let fact = DestinationFact {
+                    netns: table.netns,
                     service: Some(service.address),
                     destination: server.address,
                     now: Destination::Weight(server.weight),
@@ -164,56 +174,68 @@ impl KernelFacts {
         moments
     }
 
-    /// Signals to, and exits of, the init processes in these cgroups.
-    pub fn process_moments(&self, cgroups: &BTreeSet<u64>) -> Vec<Moment> {
+    /// Signals to, and exits of, the init processes in these cgroups; of the sandbox's its exit alone (F22).
+    pub fn process_moments(&self, cgroups: &BTreeSet<u64>, sandbox: &BTreeSet<u64>) -> Vec<Moment> {
+        let mut moments = Vec::new();
+        for cgroup in cgroups {
+            for ((time_ns, id), (what, detail)) in self.processes.get(cgroup).into_iter().flatten()
+            {
+                let what = match (sandbox.contains(cgroup), *what) {
+                    (false, what) => what,
+                    (true, Happened::Exit) => Happened::SandboxExit,
+                    (true, _) => continue,
+                };
+                moments.push(Moment {
+                    seen_ns: *time_ns,
+                    not_before_ns: *time_ns,
+                    what,
+                    detail: detail.clone(),
+                    evidence: *id,
+                });
+            }
+        }
+        moments
+    }
+
+    /// When the last init process in these cgroups began to exit, and the record that says so; `None`: none did.
+    pub fn last_exit(&self, cgroups: &BTreeSet<u64>) -> Option<(u64, u64)> {
         let facts = cgroups.iter().filter_map(|cgroup| self.processes.get(cgroup)).flatten();
-        facts
-            .map(|((time_ns, id), (what, detail))| Moment {
-                seen_ns: *time_ns,
-                not_before_ns: *time_ns,
-                what: *what,
-                detail: detail.clone(),
-                evidence: *id,
-            })
-            .collect()
+        facts.filter(|(_, (what, _))| *what == Happened::Exit).map(|(key, _)| *key).max()
     }
 
     /// What became of IPVS destinations at an address; the deletes that a service's deletion implies included (F11).
     pub fn destination_moments(&self, address: IpAddr) -> Vec<Moment> {
         let Some(facts) = self.destinations.get(&address) else { return Vec::new() };
         let mut moments: Vec<Moment> = Vec::new();
-        let mut now: BTreeMap<(Option<SocketAddr>, SocketAddr), Destination> = BTreeMap::new();
-        let mut events: BTreeMap<(u64, u64, u32), Option<&DestinationFact>> =
-            facts.iter().map(|(key, fact)| (*key, Some(fact))).collect();
-        events.extend(self.services_gone.keys().map(|(time, id)| ((*time, *id, 0), None)));
-        for ((time_ns, id, _), fact) in events {
-            let Some(fact) = fact else {
-                let gone = self.services_gone.get(&(time_ns, id)).copied().flatten();
-                let flush = self.services_gone.get(&(time_ns, id)) == Some(&None);
-                let hit: Vec<_> = now
-                    .keys()
-                    .filter(|(service, _)| flush || (gone.is_some() && *service == gone))
-                    .copied()
-                    .collect();
-                for key in hit {
-                    now.remove(&key);
-                    moments.push(destination_moment(
-                        time_ns,
-                        time_ns,
-                        id,
-                        key,
-                        Destination::Deleted,
-                    ));
+        let mut now: BTreeMap<(Option<SocketAddr>, SocketAddr), &DestinationFact> = BTreeMap::new();
+        let mut events: BTreeMap<(u64, u64, u32), Change<'_>> =
+            facts.iter().map(|(key, fact)| (*key, Change::Destination(fact))).collect();
+        let gone = self.services_gone.iter();
+        events.extend(gone.map(|((time, id), gone)| ((*time, *id, 0), Change::Gone(gone))));
+        for ((time_ns, id, _), change) in events {
+            let fact = match change {
+                Change::Destination(fact) => fact,
+                Change::Gone(gone) => {
+                    // A pod's namespace that is destroyed flushes its own table, never the node's.
+                    let goes = |(service, _): &(Option<SocketAddr>, SocketAddr),
+                                fact: &DestinationFact| {
+                        (gone.service.is_none() || *service == gone.service)
+                            && same(gone.netns, fact.netns)
+                    };
+                    for (key, _) in now.extract_if(.., |key, fact| goes(key, fact)) {
+                        let deleted = Destination::Deleted;
+                        moments.push(destination_moment(time_ns, time_ns, id, key, deleted));
+                    }
+                    continue;
                 }
-                continue;
             };
             let key = (fact.service, fact.destination);
-            if now.get(&key) == Some(&fact.now) {
+            if now.get(&key).is_some_and(|before| before.now == fact.now) {
                 continue;
             }
             match fact.now {
                 Destination::Deleted => now.remove(&key),
-                weight => now.insert(key, weight),
+                Destination::Weight(_) => now.insert(key, fact),
             };
             let earlier = self.polls.range(..time_ns).next_back().copied().unwrap_or(0);
             let not_before_ns = if fact.found { earlier } else { time_ns };

@@ -46,6 +46,8 @@ pub enum Happened {
     DestinationDeleted,
     /// A container's init began to exit.
     Exit,
+    /// The sandbox's init began to exit: the pod's network namespace follows.
+    SandboxExit,
     /// Phase Succeeded or Failed.
     Finished,
     /// The object was deleted.

@@ -150,11 +150,12 @@ impl Session {
     /// When the recording thread died.
     pub fn finish(self, ended: Phase) -> anyhow::Result<Option<Summary>> {
         let Session { hub, inlet, sources, filter, .. } = self;
+        // Sources stop one after another: what they tell after this time is not the whole.
+        inlet.push_now(Body::Phase(ended));
         sources.probes.flush_losses();
         drop(sources);
         drop(filter);
         push_clock(&inlet);
-        inlet.push_now(Body::Phase(ended));
         drop(inlet);
         hub.finish()
     }

@@ -8,6 +8,7 @@ use rollout::analyse::report::pod::{Cell, Step};
 use rollout::attribute::tag::HostClient;
 use rollout::record::Body;
 use rollout::record::kernel::*;
+use rollout::record::meta::Stage;
 use rollout::record::table::{IpvsConnection, IpvsConnections};
 
 /// One old pod (10), one new pod (20), an update that began at 5 s; both programmed at 8 s.
@@ -321,7 +322,7 @@ fn f12_a_delete_that_failed_changes_nothing() {
 #[test]
 fn f22_the_stop_signal_is_the_containers_not_the_sandboxs_nor_the_teardowns() {
     let mut world = mixed();
-    world.signal(8 * S, 10, 9, "pause", 0, 0);
+    world.sandbox_ends(8 * S, 10);
     world.signal(8 * S + MS, 10, 9, "worker", 128, 0);
     world.signal(8 * S + 2 * MS, 10, 3, "nginx", 0, 1);
     let report = explain(&world.records);
@@ -334,11 +335,62 @@ fn f22_the_stop_signal_is_the_containers_not_the_sandboxs_nor_the_teardowns() {
 fn f23_exit_begins_with_the_container_not_with_its_sandbox() {
     let mut world = mixed();
     world.exit(9 * S, 10, "serv", Some(137), None);
-    world.exit(9 * S + 300 * MS, 10, "pause", None, Some(9));
+    world.sandbox_ends(9 * S + 300 * MS, 10);
     let report = explain(&world.records);
     let cell = cell(&report, 10, Step::Exit);
     assert_eq!(time_of(&cell), 9 * S);
     assert_eq!(detail_of(&cell), "status 137");
+}
+
+#[test]
+fn f11_a_flush_in_a_pods_namespace_is_not_the_nodes() {
+    let mut world = mixed();
+    world.push(8 * S, Body::IpvsServiceGone(IpvsServiceGone { service: None, netns: netns(10) }));
+    assert_eq!(cell(&explain(&world.records), 10, Step::Unprogrammed), Cell::NotYet);
+    world.push(9 * S, Body::IpvsServiceGone(IpvsServiceGone { service: None, netns: NODE }));
+    assert_eq!(time_of(&cell(&explain(&world.records), 10, Step::Unprogrammed)), 9 * S);
+}
+
+#[test]
+fn f24_a_syn_that_an_empty_pod_does_not_answer_has_not_reached_it() {
+    let mut world = mixed();
+    world.exit(7 * S, 10, "serv", Some(0), None);
+    let mut dial = world.dial(7500 * MS);
+    // The sandbox still holds the namespace: what it does not answer it has got.
+    let numbers = [dial.attempt, dial.attempt + 1, dial.attempt + 2];
+    dial.chosen(20, 10);
+    dial.failed(90 * MS, None);
+    world.sandbox_ends(8 * S, 10);
+    let mut dial = world.dial(8100 * MS);
+    dial.chosen(20, 10);
+    dial.refused(220, 10);
+    let mut dial = world.dial(8200 * MS);
+    dial.chosen(20, 10);
+    dial.failed(90 * MS, None);
+    let told = |world: &World| -> Vec<_> {
+        let report = explain(&world.records);
+        let first = |number: &u64| attempt(&report, *number).syns[0].clone();
+        numbers.iter().map(first).map(|syn| (syn.class, syn.answer)).collect()
+    };
+    let reached = [(SynClass::Pod, Answer::Nothing), (SynClass::Pod, Answer::Rst)];
+    assert_eq!(told(&world)[..2], reached);
+    assert_eq!(told(&world)[2], (SynClass::Undelivered, Answer::Nothing));
+    // Where an answer may have been lost, nothing is said.
+    world.loss(8190 * MS, 8250 * MS, Stage::Ring, 1);
+    assert_eq!(told(&world)[2], (SynClass::Unknown, Answer::Nothing));
+}
+
+#[test]
+fn f14_conntracks_echo_does_not_hide_that_ipvs_chose() {
+    let mut world = mixed();
+    let mut dial = world.dial(8 * S);
+    let number = dial.attempt;
+    dial.chosen(20, 10);
+    dial.chosen_by(3 * MS, 10, Chooser::Conntrack);
+    dial.resent(1020 * MS, None);
+    dial.dropped(1021 * MS, "NETFILTER_DROP", NODE);
+    let report = explain(&world.records);
+    assert_eq!(classes(attempt(&report, number)), [SynClass::Pod, SynClass::DroppedInIpvs]);
 }
 
 #[test]

@@ -300,7 +300,11 @@ impl World {
             node: Some("node1".into()),
             phase: "Pending".into(),
             grace_seconds: Some(30),
-            containers: vec![Container { name: "serv".into(), ..Container::default() }],
+            containers: vec![Container {
+                name: "serv".into(),
+                id: format!("c-{n}"),
+                ..Container::default()
+            }],
             ..Pod::default()
         };
         pod.meta.owner = owner("ReplicaSet", &format!("serv-{hash}"), &format!("rs-{hash}"));
@@ -357,9 +361,12 @@ impl World {
 
     fn cgroup_of(&mut self, at: u64, n: u8) {
         self.push(at, Body::PodNetns(PodNetns { netns: netns(n), uid: uid(n) }));
-        let owner = CgroupOwner::Pod { uid: uid(n), container: Some(format!("c-{n}")) };
-        let path = format!("kubepods.slice/{}", uid(n));
-        self.push(at, Body::Cgroup(Cgroup { id: cgroup(n), path, owner }));
+        // The API lists the container, not the sandbox.
+        for (id, container) in [(cgroup(n), format!("c-{n}")), (sandbox(n), format!("s-{n}"))] {
+            let path = format!("kubepods.slice/{}/{container}", uid(n));
+            let owner = CgroupOwner::Pod { uid: uid(n), container: Some(container) };
+            self.push(at, Body::Cgroup(Cgroup { id, path, owner }));
+        }
     }
 
     /// The template changes; the ReplicaSet of revision 2 appears 4 ms later.
@@ -440,10 +447,11 @@ impl World {
     }
 
     pub fn signal(&mut self, at: u64, n: u8, signal: u32, comm: &str, code: i32, result: u32) {
+        let cgroup = cgroup(n);
         self.push(
             at,
             Body::Signal(Signal {
-                cgroup: cgroup(n),
+                cgroup,
                 pid: 7_000 + u32::from(n),
                 comm: comm.into(),
                 signal,
@@ -458,6 +466,26 @@ impl World {
     pub fn exit(&mut self, at: u64, n: u8, comm: &str, status: Option<u8>, signal: Option<u8>) {
         let (cgroup, pid) = (cgroup(n), 7_000 + u32::from(n));
         self.push(at, Body::Exit(Exit { cgroup, pid, comm: comm.into(), status, signal }));
+    }
+
+    /// The runtime kills the sandbox.
+    pub fn sandbox_ends(&mut self, at: u64, n: u8) {
+        let (cgroup, pid, comm) = (sandbox(n), 6_000 + u32::from(n), "pause".to_owned());
+        let (sender_pid, sender_comm) = (900, "containerd-shim".into());
+        let (signal, code, result) = (9, 0, 0);
+        let kill = Signal {
+            cgroup,
+            pid,
+            comm: comm.clone(),
+            signal,
+            code,
+            result,
+            sender_pid,
+            sender_comm,
+        };
+        self.push(at, Body::Signal(kill));
+        let exit = Exit { cgroup, pid, comm, status: None, signal: Some(9) };
+        self.push(at + MS, Body::Exit(exit));
     }
 
     /// Deletion is seen at `at`, SIGTERM 12 ms later; the slice follows after 40 ms, the balancer `balancer_after`.
@@ -478,6 +506,7 @@ impl World {
     /// The container exits at `at`, its object goes 200 ms later.
     pub fn pod_gone(&mut self, at: u64, n: u8) {
         self.exit(at, n, "serv", Some(0), None);
+        self.sandbox_ends(at + 60 * MS, n);
         let finished = UNIX + (at / S) as i64;
         self.change_pod(at + 120 * MS, n, |pod| {
             pod.ready = false;
@@ -487,6 +516,10 @@ impl World {
         self.see_slice(at + 150 * MS);
         self.see_pod_present(at + 200 * MS, n, false);
     }
+}
+
+fn sandbox(n: u8) -> u64 {
+    2_000 + u64::from(n)
 }
 
 pub fn cgroup(n: u8) -> u64 {

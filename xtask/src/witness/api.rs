@@ -18,11 +18,15 @@ struct Version {
     uid: String,
 }
 
+/// A change that was written later than this before the recording's end may not have arrived.
+const WATCH_LAG_NS: i64 = 1_500_000_000;
+
 /// What the log says of the workload.
 #[derive(Debug, Default)]
 pub struct Audit {
-    pods: BTreeSet<Version>,
-    slices: BTreeSet<Version>,
+    /// With the time at which the server had written each, Unix ns.
+    pods: BTreeMap<Version, i64>,
+    slices: BTreeMap<Version, i64>,
     /// Template hash of each pod, by address.
     pub hash_by_address: BTreeMap<IpAddr, String>,
     /// Template hashes in order of their pods' first version.
@@ -44,24 +48,30 @@ impl Audit {
             if event["stage"] != "ResponseComplete" || reference["namespace"] != namespace {
                 continue;
             }
-            let written = ["create", "update", "patch", "delete"];
-            if !written.iter().any(|verb| event["verb"] == *verb) {
+            let writing = ["create", "update", "patch", "delete"];
+            if !writing.iter().any(|verb| event["verb"] == *verb) {
                 continue;
             }
+            let stamp = event["stageTimestamp"].as_str().unwrap_or_default();
+            let written: jiff::Timestamp =
+                stamp.parse().with_context(|| format!("no time in the audit log: `{stamp}`"))?;
+            let written_ns = i64::try_from(written.as_nanosecond()).unwrap_or(i64::MAX);
             match reference["resource"].as_str() {
-                Some("pods") => audit.pod(&event["responseObject"], workload),
-                Some("endpointslices") => audit.slice(&event["responseObject"], workload),
+                Some("pods") => audit.pod(&event["responseObject"], workload, written_ns),
+                Some("endpointslices") => {
+                    audit.slice(&event["responseObject"], workload, written_ns);
+                }
                 _ => {}
             }
         }
         Ok(audit)
     }
 
-    fn pod(&mut self, pod: &Value, workload: &str) {
+    fn pod(&mut self, pod: &Value, workload: &str, written_ns: i64) {
         if pod["metadata"]["labels"]["app"] != workload {
             return;
         }
-        self.pods.extend(version(pod));
+        self.pods.extend(version(pod).map(|version| (version, written_ns)));
         let Some(hash) = pod["metadata"]["labels"]["pod-template-hash"].as_str() else { return };
         if !self.hashes.iter().any(|known| known == hash) {
             self.hashes.push(hash.to_owned());
@@ -71,14 +81,14 @@ impl Audit {
         }
     }
 
-    fn slice(&mut self, slice: &Value, workload: &str) {
+    fn slice(&mut self, slice: &Value, workload: &str, written_ns: i64) {
         if slice["metadata"]["labels"]["kubernetes.io/service-name"] == workload {
-            self.slices.extend(version(slice));
+            self.slices.extend(version(slice).map(|version| (version, written_ns)));
         }
     }
 
-    /// States that the recording has each version, in the server's order.
-    pub fn compare(&self, comparison: &mut Comparison, recorded: &[Value]) {
+    /// States that the recording, which spans these Unix times, has each version, in the server's order.
+    pub fn compare(&self, comparison: &mut Comparison, recorded: &[Value], span: (i64, i64)) {
         for (what, kind, versions) in
             [("pod", "pod", &self.pods), ("slice", "endpoint_slice", &self.slices)]
         {
@@ -91,10 +101,22 @@ impl Audit {
                     })
                 })
                 .collect();
-            // Versions from before the recording's first list cannot be seen as events.
-            let first = seen.iter().map(|version| version.resource_version).min().unwrap_or(0);
-            let due: Vec<&Version> =
-                versions.iter().filter(|version| version.resource_version > first).collect();
+            // A list tells of each object's version then, not of those before it; the last moments may be on their way.
+            let mut listed: BTreeMap<&str, u64> = BTreeMap::new();
+            for version in &seen {
+                let first = listed.entry(&version.uid).or_insert(version.resource_version);
+                *first = (*first).min(version.resource_version);
+            }
+            let due: Vec<&Version> = versions
+                .iter()
+                .filter(|(version, written_ns)| {
+                    let first = listed.get(version.uid.as_str()).copied();
+                    let older =
+                        first.map_or(**written_ns < span.0, |f| version.resource_version < f);
+                    !older && **written_ns <= span.1 - WATCH_LAG_NS
+                })
+                .map(|(version, _)| version)
+                .collect();
             let known: BTreeSet<&Version> = seen.iter().collect();
             let found = due.iter().filter(|version| known.contains(*version)).count();
             comparison.equal(&format!("API: {what} versions, each seen"), due.len(), found);
@@ -142,11 +164,12 @@ mod tests {
             serde_json::json!({"time_ns": version, "body": {"pod": {"object": {"meta":
                 {"uid": "a", "resource_version": version.to_string()}}}}})
         };
-        let pods = [10, 11, 12].map(|v| Version { resource_version: v, uid: "a".into() });
+        let pods = [(9, -1), (10, 0), (11, 1), (12, 2), (13, 9_000_000_000)]
+            .map(|(v, written_ns)| (Version { resource_version: v, uid: "a".into() }, written_ns));
         let audit = Audit { pods: pods.into_iter().collect(), ..Audit::default() };
         let holds = |recorded: &[Value]| {
             let mut comparison = Comparison::default();
-            audit.compare(&mut comparison, recorded);
+            audit.compare(&mut comparison, recorded, (0, 10_000_000_000));
             comparison.statements[0].holds
         };
         assert!(holds(&[seen(10), seen(11), seen(12)]));

@@ -12,6 +12,9 @@ use std::net::{IpAddr, SocketAddr};
 /// A tuple without the client's address, which the kernel does not always know at the same moments.
 type Tuple = (u16, SocketAddr);
 
+/// conntrack's events are stamped when user space reads them, at most so long after the choice (F14).
+pub const CONNTRACK_SLACK_NS: u64 = 2_000_000_000;
+
 /// One event about a packet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowEvent {
@@ -126,15 +129,22 @@ impl Flows {
             .filter(move |e| compatible(e.source, flow.source))
     }
 
-    /// The last backend choice about `flow` before `time_ns`.
+    /// The last backend choice about `flow` before `time_ns`: IPVS's own, unless conntrack tells of another one that
+    /// is too late to be its echo.
     pub fn choice_before(&self, flow: &Flow, time_ns: u64) -> Option<&FlowEvent> {
         let events = self.of(flow);
         let end = events.partition_point(|e| e.time_ns < time_ns);
-        events
-            .iter()
-            .take(end)
-            .rev()
-            .find(|e| matches!(e.what, What::Choice { .. }) && compatible(e.source, flow.source))
+        let before = || events.iter().take(end).rev().filter(|e| compatible(e.source, flow.source));
+        let last = before().find_map(|e| Some((e, e.choice()?)));
+        let by_ipvs =
+            before().find_map(|e| Some((e, e.choice()?)).filter(|c| c.1.1 == Chooser::Ipvs));
+        match (last, by_ipvs) {
+            (Some((last, (address, _))), Some((own, (backend, _)))) => {
+                let echo = last.time_ns.saturating_sub(own.time_ns) < CONNTRACK_SLACK_NS;
+                Some(if echo || address == backend { own } else { last })
+            }
+            (last, _) => last.map(|(e, _)| e),
+        }
     }
 
     /// Every event, for counting.

@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::flow::Flows;
 use super::outcome::Ended;
 use super::place::{Dialled, Place, Question, place};
+use crate::attribute::Histories;
 use crate::record::kernel::{Flow, Netns};
 
 /// One SYN of one connect.
@@ -38,7 +39,12 @@ pub struct Sender<'a> {
 }
 
 /// Lists the SYNs of a connect.
-pub fn syns(sender: &Sender<'_>, flows: &Flows, facts: &Facts) -> Vec<Placed> {
+pub fn syns(
+    sender: &Sender<'_>,
+    flows: &Flows,
+    facts: &Facts,
+    histories: &Histories,
+) -> Vec<Placed> {
     let mut tries: Vec<(u64, Option<i32>, Option<u64>)> = Vec::new();
     let never_left = matches!(sender.ended.outcome, Outcome::NeverSent { .. });
     if sender.draft.first_syn_known() && !never_left {
@@ -70,6 +76,7 @@ pub fn syns(sender: &Sender<'_>, flows: &Flows, facts: &Facts) -> Vec<Placed> {
         })
         .collect();
     answer_last(&mut placed, sender.ended);
+    placed.iter_mut().for_each(|syn| lose_in_empty_pod(syn, sender, facts, histories));
     if facts.is_blind_to("syn_dropped") || facts.is_blind_to("no_destination") {
         placed.iter_mut().for_each(forget_silent);
     }
@@ -90,6 +97,35 @@ fn interval(sent: &[u64], time_ns: u64, until_ns: u64) -> (u64, u64) {
     let from_ns = start(time_ns);
     (from_ns, next.map_or(until_ns, start).max(from_ns))
 }
+
+/// A pod without a process has no listener: as long as its namespace lives it answers with RST, or drops where it is seen.
+/// If neither happened the namespace had gone, and the SYN found nobody.
+fn lose_in_empty_pod(syn: &mut Placed, q: &Sender<'_>, facts: &Facts, histories: &Histories) {
+    let silent = syn.place.class == SynClass::Pod && syn.answer == Answer::Nothing;
+    let Some(address) = syn.place.address.filter(|_| silent && syn.place.reason.is_none()) else {
+        return;
+    };
+    let pod = histories.pod_at_address(address.ip(), syn.time_ns).pod;
+    let Some((_, exit)) = pod
+        .and_then(|pod| histories.emptied_at(&pod.uid))
+        .filter(|(emptied_ns, _)| *emptied_ns <= syn.time_ns)
+    else {
+        return;
+    };
+    let blind = facts.is_blind_to("reset_sent") || facts.is_blind_to("syn_dropped");
+    if blind || facts.loses_between(syn.time_ns, q.until_ns) {
+        syn.place.class = SynClass::Unknown;
+        syn.place.address = None;
+    } else {
+        syn.place.class = SynClass::Undelivered;
+        syn.place.reason = Some(EMPTY_POD.to_owned());
+        syn.place.evidence.push(exit);
+        syn.place.evidence.sort_unstable();
+    }
+}
+
+/// Why a SYN to a pod without a process was not delivered.
+const EMPTY_POD: &str = "no process is left in the pod";
 
 /// Without the hooks that tell drops, silence says nothing of where a SYN without a choice of its own went.
 fn forget_silent(syn: &mut Placed) {

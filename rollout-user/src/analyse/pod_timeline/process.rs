@@ -1,4 +1,4 @@
-//! Signals and exits of a pod's containers, sandbox and teardown left out (F22, F23).
+//! Signals and exits of a pod's containers, teardown left out (F22, F23).
 //!
 //! In: the records behind a pod's moments. Out: which of them are the container's stop, and words for them.
 
@@ -8,21 +8,15 @@ use super::Facts;
 const SI_KERNEL: i32 = 128;
 /// `TRACE_SIGNAL_IGNORED`: init has no handler for it.
 const IGNORED: u32 = 1;
-/// The sandbox's process, which every runtime kills.
-const SANDBOX: &str = "pause";
 
 /// Whether a signal asks a container to stop.
 pub fn is_stop(evidence: u64, facts: &Facts) -> bool {
     // SIGHUP reloads, SIGWINCH and SIGURG mean nothing here; what stops an image is one of these or is its own choice.
     const NOT_A_STOP: [u32; 5] = [1, 17, 18, 23, 28];
-    facts.signals.get(&evidence).is_none_or(|signal| {
-        signal.comm != SANDBOX && signal.code != SI_KERNEL && !NOT_A_STOP.contains(&signal.signal)
-    })
-}
-
-/// Whether an exit is a container's own, not the sandbox's.
-pub fn is_container(evidence: u64, facts: &Facts) -> bool {
-    facts.exits.get(&evidence).is_none_or(|exit| exit.comm != SANDBOX)
+    facts
+        .signals
+        .get(&evidence)
+        .is_none_or(|signal| signal.code != SI_KERNEL && !NOT_A_STOP.contains(&signal.signal))
 }
 
 /// `SIGTERM`, `SIGTERM ignored`.
