@@ -26,6 +26,7 @@ mod workload;
 use crate::dist;
 use crate::setup::{self, Step};
 use crate::test::Counts;
+use crate::witness::Comparison;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use std::path::{Path, PathBuf};
@@ -77,6 +78,14 @@ enum LabCommand {
         /// File on this machine.
         to: PathBuf,
     },
+    /// Lay the witnesses of a run that was made beside what `rollout` says of its recording now.
+    Verify {
+        /// The run's folder.
+        folder: PathBuf,
+        /// A `rollout` that is built already.
+        #[arg(long)]
+        program: Option<PathBuf>,
+    },
     /// Run the blog post's experiment once.
     Experiment(ExperimentArguments),
     #[command(hide = true)]
@@ -124,6 +133,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode> {
         LabCommand::Logs { name } => logs(name.as_deref()),
         LabCommand::Push { from, to } => guest::push(&from, &to).map(|()| ExitCode::SUCCESS),
         LabCommand::Pull { from, to } => guest::pull(&from, &to).map(|()| ExitCode::SUCCESS),
+        LabCommand::Verify { folder, program } => {
+            let program = program.map_or_else(dist::build, Ok)?;
+            let verified = verify::again(&experiment::Run::of(&folder)?, &program)?;
+            Ok(ExitCode::from(u8::from(!tell(&verified.comparison))))
+        }
         LabCommand::Experiment(arguments) => run_experiment(&arguments),
         LabCommand::Channel { words } => connect::run(&words),
     }
@@ -164,10 +178,15 @@ pub fn demonstrate(program: &Path, name: &str, rate: f64) -> Result<bool> {
     let verified = verify::run(&lab, program, variant, rate, true)?;
     println!("\nexit code of rollout watch: {}", verified.exit_code);
     println!("recording: {}\n", verified.recording.display());
-    print!("{}", verified.comparison);
-    let agreed = verified.comparison.agrees();
+    Ok(tell(&verified.comparison))
+}
+
+/// Prints both sides; whether they agree.
+fn tell(comparison: &Comparison) -> bool {
+    print!("{comparison}");
+    let agreed = comparison.agrees();
     println!("the witnesses {}", if agreed { "agree" } else { "DISAGREE" });
-    Ok(agreed)
+    agreed
 }
 
 /// Takes the lab down.
@@ -190,7 +209,7 @@ fn run_experiment(arguments: &ExperimentArguments) -> Result<ExitCode> {
     let variant = variant::find(&arguments.variant).context("no such variant")?;
     let options = experiment::Options { rate: arguments.rate, tracer: Some(tracer), show: true };
     let run = experiment::run(&life::up()?, variant, &options)?;
-    println!("exit code {}; files in `{}`", run.exit_code, run.folder.display());
+    println!("exit code {}; files in `{}`", run.facts.exit_code, run.folder.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -16,6 +16,9 @@ use std::process::{Child, Command, Stdio};
 /// Folder of the witnesses' files, in the guest and below the run's folder.
 const FOLDER: &str = "witness";
 const GUEST_FOLDER: &str = "/tmp/witness";
+/// The access log and the audit log, in the run's folder.
+const NGINX: &str = "nginx.jsonl";
+const AUDIT: &str = "audit.jsonl";
 /// nginx's log as kubelet keeps it.
 const NGINX_LOGS: &str = "/var/log/pods/default_gateway-*/nginx/*.log";
 
@@ -77,17 +80,26 @@ impl Witnesses {
         );
         exec::output(Command::new("tar").arg("-C").arg(folder).arg("-xf").arg(&archive))?;
         fs::remove_file(archive)?;
-        let own = folder.join(FOLDER);
-        let audit = folder.join("audit.jsonl");
-        fs::copy(control::audit_log(), &audit).context("failed to copy the audit log")?;
-        let nginx = folder.join("nginx.jsonl");
+        fs::copy(control::audit_log(), folder.join(AUDIT))
+            .context("failed to copy the audit log")?;
         let lines = guest::shell(&format!("cat {NGINX_LOGS}"))?;
-        fs::write(&nginx, access_lines(&lines, since))?;
-        Ok(Files {
+        fs::write(folder.join(NGINX), access_lines(&lines, since))?;
+        Files::of(folder)
+    }
+}
+
+impl Files {
+    /// The witnesses' files in a run's folder.
+    ///
+    /// # Errors
+    /// When they are not all there.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let own = folder.join(FOLDER);
+        Ok(Self {
             captures: captures(&own)?,
             dropped_by_kernel: dropped(&own)?,
-            nginx,
-            audit,
+            nginx: folder.join(NGINX),
+            audit: folder.join(AUDIT),
             ipvs: own.join("ipvs.jsonl"),
         })
     }

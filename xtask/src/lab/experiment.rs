@@ -10,6 +10,7 @@ use super::place::NODE;
 use super::variant::Variant;
 use super::{guest, programs, workload};
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::IpAddr;
@@ -27,6 +28,9 @@ const READY: Duration = Duration::from_secs(90);
 const UPDATE: Duration = Duration::from_secs(330);
 /// Folder of the tracer's files in the guest.
 const GUEST_FOLDER: &str = "/tmp/run";
+/// Files of a run, in its folder.
+const FACTS: &str = "run.json";
+const RECORDING: &str = "recording.jsonl.zst";
 /// Where `rollout` is in the guest.
 pub const ROLLOUT: &str = "/usr/local/bin/rollout";
 
@@ -44,16 +48,42 @@ pub struct Options {
 pub struct Run {
     /// Its folder on this machine.
     pub folder: PathBuf,
-    /// The tracer's exit code.
-    pub exit_code: i32,
+    /// What its files do not say.
+    pub facts: Facts,
     /// The witnesses' files.
     pub files: Files,
+    /// The recording, where `rollout` was the tracer.
+    pub recording: Option<PathBuf>,
+}
+
+/// A run in a few words: the file `run.json` in its folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Facts {
+    /// The variant's name.
+    pub variant: String,
+    /// The tracer's exit code.
+    pub exit_code: i32,
     /// Addresses of the gateway's pod.
     pub client: IpAddr,
     /// Addresses of all pods of `serv`, old and new.
     pub servers: BTreeSet<IpAddr>,
-    /// The recording, where `rollout` was the tracer.
-    pub recording: Option<PathBuf>,
+}
+
+impl Run {
+    /// A run that was made before.
+    ///
+    /// # Errors
+    /// When its files are not all there.
+    pub fn of(folder: &Path) -> Result<Self> {
+        let path = folder.join(FACTS);
+        let text = fs::read(&path)
+            .with_context(|| format!("`{}` is no run: no `{FACTS}` in it", folder.display()))?;
+        let facts = serde_json::from_slice(&text)
+            .with_context(|| format!("`{}` is damaged", path.display()))?;
+        let recording = folder.join(RECORDING);
+        let recording = recording.exists().then_some(recording);
+        Ok(Self { folder: folder.to_owned(), facts, files: Files::of(folder)?, recording })
+    }
 }
 
 /// Runs a variant until a run counts.
@@ -121,7 +151,9 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         None => Some(keep_recording(&folder)?),
     };
     workload::settle(&lab.cache, "serv")?;
-    Ok(Outcome::Counts(Box::new(Run { folder, exit_code, files, client, servers, recording })))
+    let facts = Facts { variant: variant.name.to_owned(), exit_code, client, servers };
+    fs::write(folder.join(FACTS), serde_json::to_vec_pretty(&facts)?)?;
+    Ok(Outcome::Counts(Box::new(Run { folder, facts, files, recording })))
 }
 
 /// Looks at the pods until the tracer has ended, lets kube-proxy go on when it is time, and returns every address
@@ -224,7 +256,7 @@ impl Drop for Tracer {
 
 fn watch() -> std::process::Command {
     let ready = format!("{GUEST_FOLDER}/ready");
-    let recording = format!("{GUEST_FOLDER}/recording.jsonl.zst");
+    let recording = format!("{GUEST_FOLDER}/{RECORDING}");
     guest::command(&[
         ROLLOUT,
         "watch",
@@ -248,7 +280,7 @@ fn watch() -> std::process::Command {
 }
 
 fn keep_recording(folder: &Path) -> Result<PathBuf> {
-    let path = folder.join("recording.jsonl.zst");
-    guest::pull(&format!("{GUEST_FOLDER}/recording.jsonl.zst"), &path)?;
+    let path = folder.join(RECORDING);
+    guest::pull(&format!("{GUEST_FOLDER}/{RECORDING}"), &path)?;
     Ok(path)
 }

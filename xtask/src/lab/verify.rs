@@ -5,7 +5,7 @@ use super::experiment::{self, Options, ROLLOUT, Run};
 use super::guest;
 use super::life::Lab;
 use super::place::SERV_IP;
-use super::variant::Variant;
+use super::variant::{self, Variant};
 use crate::exec;
 use crate::witness::{self, Comparison, Sources};
 use anyhow::{Context, Result, ensure};
@@ -45,11 +45,21 @@ pub fn run(
     show: bool,
 ) -> Result<Verified> {
     let run = experiment::run(lab, variant, &Options { rate, tracer: None, show })?;
+    again(&run, program)
+}
+
+/// Lays the witnesses of a run that was made beside what this `rollout` says of its recording.
+///
+/// # Errors
+/// When a file is missing or damaged.
+pub fn again(run: &Run, program: &Path) -> Result<Verified> {
+    let variant = variant::find(&run.facts.variant).context("no such variant")?;
     let recording = run.recording.clone().context("the run has no recording")?;
-    let sources = sources(&run, &recording, explain(program, &recording, &run.folder)?)?;
+    let sources = sources(run, &recording, explain(program, &recording, &run.folder)?)?;
     let mut comparison = witness::compare(&sources)?;
-    expect(&mut comparison, variant, run.exit_code, &sources.report)?;
-    Ok(Verified { exit_code: run.exit_code, recording, comparison })
+    let exit_code = run.facts.exit_code;
+    expect(&mut comparison, variant, exit_code, &sources.report)?;
+    Ok(Verified { exit_code, recording, comparison })
 }
 
 /// What `watch` and `explain` both say, and what the variant leads to.
@@ -74,12 +84,12 @@ fn sources(run: &Run, recording: &Path, report: PathBuf) -> Result<Sources> {
         let path = run.files.captures.get(address);
         path.cloned().with_context(|| format!("no veth of `{address}` was captured"))
     };
-    let servers = run.servers.iter().map(|address| Ok((*address, capture(address)?)));
+    let servers = run.facts.servers.iter().map(|address| Ok((*address, capture(address)?)));
     Ok(Sources {
-        client_captures: vec![capture(&run.client)?],
+        client_captures: vec![capture(&run.facts.client)?],
         server_captures: servers.collect::<Result<_>>()?,
         dropped_by_kernel: run.files.dropped_by_kernel,
-        client: run.client,
+        client: run.facts.client,
         service: SERV_IP.parse()?,
         nginx: run.files.nginx.clone(),
         audit: run.files.audit.clone(),

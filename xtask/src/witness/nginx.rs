@@ -1,12 +1,14 @@
 //! nginx's log: each request that was not 200 or took over a second matches one traced attempt, and the other way round.
 //!
 //! In: the access log, one JSON object a line: `msec` (end of the request, Unix seconds), `request_time`, `status`,
-//! `upstream_connect_time` (`-` where there was none). Out: statements.
+//! `upstream_connect_time` (`-` where there was none), `upstream_peer` (the client's end as the server saw it).
+//! Out: statements.
 
 use super::statement::Comparison;
 use super::syns::{Said, SaidAttempt};
 use anyhow::Context;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::path::Path;
 
 /// nginx's times are milliseconds, its clock reads are cached for one event loop, and its end of a request comes later.
@@ -17,9 +19,11 @@ const SLOW_SECONDS: f64 = 1.0;
 struct Request {
     begin_ns: i64,
     end_ns: i64,
-    status: u64,
     troubled: bool,
-    connect_seconds: Option<f64>,
+    /// Nothing was established: not 200, and no answer.
+    refused: bool,
+    /// The client's end of the connection, as the server saw it.
+    peer: Option<SocketAddr>,
 }
 
 /// Reads the log and states whether both sides match.
@@ -33,13 +37,18 @@ pub fn compare(comparison: &mut Comparison, said: &Said, path: &Path) -> anyhow:
     let (from, to) = (said.span.0 + 1_000_000_000, said.span.1 - 1_000_000_000);
     let inside = |begin: i64, end: i64| begin >= from && end <= to;
     let mut free: Vec<&SaidAttempt> = said.attempts.iter().collect();
-    let mut unmatched = 0;
-    let troubled: Vec<&Request> =
-        requests.iter().filter(|r| r.troubled && inside(r.begin_ns, r.end_ns)).collect();
-    for request in &troubled {
-        match best(request, &free) {
-            Some(index) => drop(free.remove(index)),
-            None => unmatched += 1,
+    // Answered requests name their connection; the others have to make do with what is left.
+    let (answered, silent): (Vec<&Request>, Vec<_>) =
+        requests.iter().partition(|request| request.peer.is_some());
+    let (mut troubled, mut matched) = (0, 0);
+    for request in answered.into_iter().chain(silent) {
+        let index = best(request, &free);
+        if let Some(index) = index {
+            free.remove(index);
+        }
+        if request.troubled && inside(request.begin_ns, request.end_ns) {
+            troubled += 1;
+            matched += usize::from(index.is_some());
         }
     }
     let left: Vec<_> = free
@@ -48,9 +57,9 @@ pub fn compare(comparison: &mut Comparison, said: &Said, path: &Path) -> anyhow:
         .collect();
     comparison.state(
         "nginx: requests not 200 or over 1 s, each with its attempt",
-        format!("{} requests", troubled.len()),
-        format!("{} matched", troubled.len() - unmatched),
-        unmatched == 0,
+        format!("{troubled} requests"),
+        format!("{matched} matched"),
+        matched == troubled,
     );
     comparison.equal("failed or slowed attempts that nginx does not know", 0, left.len());
     Ok(())
@@ -68,9 +77,9 @@ fn request(line: &str) -> Option<Request> {
     Some(Request {
         begin_ns: ((end - took) * 1e9) as i64,
         end_ns: (end * 1e9) as i64,
-        status,
         troubled: status != 200 || took > SLOW_SECONDS,
-        connect_seconds: number("upstream_connect_time"),
+        refused: status != 200 && number("upstream_connect_time").is_none(),
+        peer: value["upstream_peer"].as_str().and_then(|peer| peer.parse().ok()),
     })
 }
 
@@ -78,19 +87,16 @@ fn end_of(attempt: &SaidAttempt) -> i64 {
     attempt.unix_ns + attempt.latency_ns.unwrap_or(0) as i64
 }
 
-/// The attempt that began and ended inside the request and whose outcome fits best: troubled ones first, then the one
-/// whose latency is nearest to nginx's own connect time.
+/// The attempt inside the request with the client address that the server saw; where it never answered, the one whose
+/// begin and end are nearest to the request's, troubled ones first for one that came to nothing.
 fn best(request: &Request, free: &[&SaidAttempt]) -> Option<usize> {
-    let connect_ns = request.connect_seconds.unwrap_or(0.0) * 1e9;
     let distance = |attempt: &SaidAttempt| {
-        let latency_ns = attempt.latency_ns.unwrap_or(0) as f64;
-        let fits = attempt.troubled == (request.status != 200 || connect_ns > SLOW_SECONDS * 0.9e9);
-        let gap =
-            if request.connect_seconds.is_some() { (latency_ns - connect_ns).abs() } else { 0.0 };
-        (!fits, gap as i64)
+        let begin = (attempt.unix_ns - request.begin_ns).abs();
+        (request.refused && !attempt.troubled, begin + (end_of(attempt) - request.end_ns).abs())
     };
     free.iter()
         .enumerate()
+        .filter(|(_, attempt)| request.peer.is_none() || attempt.client == request.peer)
         .filter(|(_, attempt)| {
             attempt.unix_ns >= request.begin_ns - SLACK_NS
                 && end_of(attempt) <= request.end_ns + SLACK_NS
@@ -137,6 +143,12 @@ mod tests {
         let good = || attempt(10_997, 1, false);
         assert_eq!(statements(vec![slow(), bad(), good()], &log)?, [true, true]);
         assert_eq!(statements(vec![slow(), good()], &log)?, [false, true]);
+        let mut other = slow();
+        other.client = Some("10.0.0.9:4000".parse()?);
+        let named = SLOW.replace('}', r#","upstream_peer":"10.0.0.9:4001"}"#);
+        assert_eq!(statements(vec![other.clone()], &named)?, [false, false]);
+        other.client = Some("10.0.0.9:4001".parse()?);
+        assert_eq!(statements(vec![other], &named)?, [true, true]);
         let more = attempt(30_000, 1, true);
         assert_eq!(statements(vec![slow(), bad(), good(), more], &log)?, [true, false]);
         Ok(())
