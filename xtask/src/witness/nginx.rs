@@ -12,7 +12,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// nginx's times are milliseconds, its clock reads are cached for one event loop, and its end of a request comes later.
-const SLACK_NS: i64 = 50_000_000;
+/// An emulated guest may be descheduled in between.
+const SLACK_NS: i64 = 200_000_000;
 const SLOW_SECONDS: f64 = 1.0;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +34,8 @@ struct Request {
 pub fn compare(comparison: &mut Comparison, said: &Said, path: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read `{}`", path.display()))?;
-    let requests: Vec<Request> = text.lines().filter_map(request).collect();
+    let mut requests: Vec<Request> = text.lines().filter_map(request).collect();
+    requests.sort_by_key(|request| request.begin_ns);
     let (from, to) = (said.span.0 + 1_000_000_000, said.span.1 - 1_000_000_000);
     let inside = |begin: i64, end: i64| begin >= from && end <= to;
     let mut free: Vec<&SaidAttempt> = said.attempts.iter().collect();
@@ -87,13 +89,9 @@ fn end_of(attempt: &SaidAttempt) -> i64 {
     attempt.unix_ns + attempt.latency_ns.unwrap_or(0) as i64
 }
 
-/// The attempt inside the request with the client address that the server saw; where it never answered, the one whose
-/// begin and end are nearest to the request's, troubled ones first for one that came to nothing.
+/// The attempt inside the request with the client address that the server saw. Where it never answered: the earliest
+/// that is left, which keeps requests and attempts in the same order; for one that came to nothing, a troubled one.
 fn best(request: &Request, free: &[&SaidAttempt]) -> Option<usize> {
-    let distance = |attempt: &SaidAttempt| {
-        let begin = (attempt.unix_ns - request.begin_ns).abs();
-        (request.refused && !attempt.troubled, begin + (end_of(attempt) - request.end_ns).abs())
-    };
     free.iter()
         .enumerate()
         .filter(|(_, attempt)| request.peer.is_none() || attempt.client == request.peer)
@@ -101,7 +99,7 @@ fn best(request: &Request, free: &[&SaidAttempt]) -> Option<usize> {
             attempt.unix_ns >= request.begin_ns - SLACK_NS
                 && end_of(attempt) <= request.end_ns + SLACK_NS
         })
-        .min_by_key(|(_, attempt)| distance(attempt))
+        .min_by_key(|(_, attempt)| (request.refused && !attempt.troubled, attempt.unix_ns))
         .map(|(index, _)| index)
 }
 
