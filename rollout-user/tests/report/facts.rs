@@ -414,14 +414,14 @@ fn f24_classes_say_which_syns_a_pods_veth_has_seen() {
     copied.chosen(20, 10);
     copied.dropped_flow(40, "OTHERHOST", NODE, flow);
     copied.established(300);
-    // The client's own firewall: IPVS never saw it.
+    // The client's own firewall: it never left, and IPVS never saw it.
     let mut blocked = world.dial(8 * S + 4 * MS);
     blocked.dropped(5, "NETFILTER_DROP", GATEWAY);
     blocked.failed(S, None);
     let report = explain(&world.records);
     let classes: Vec<_> = report.attempts.iter().flat_map(classes).collect();
-    use SynClass::{Pod, Undelivered};
-    assert_eq!(classes, [Pod, Pod, Undelivered, Pod, Undelivered]);
+    use SynClass::{NotSent, Pod, Undelivered};
+    assert_eq!(classes, [Pod, Pod, Undelivered, Pod, NotSent]);
     let counts = report.verdict.syns;
     let sum = counts.pod
         + counts.dropped_in_ipvs

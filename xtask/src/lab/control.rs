@@ -130,6 +130,8 @@ fn api(command: &mut Command) -> &mut Command {
         ("tls-private-key-file", key("api.key")),
         ("token-auth-file", key("tokens.csv")),
         ("authorization-mode", "Node,RBAC".into()),
+        // `kubectl debug node/…` makes a privileged pod.
+        ("allow-privileged", "true".into()),
         ("enable-admission-plugins", "NodeRestriction".into()),
         ("anonymous-auth", "false".into()),
         ("service-cluster-ip-range", SERVICE_CIDR.into()),

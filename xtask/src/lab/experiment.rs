@@ -141,6 +141,9 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         guest::shell("pkill -STOP -x kube-proxy")?;
     }
     workload::update(&lab.cache, version + 1)?;
+    if let Some(duration) = variant.client_blocked {
+        block_client(duration)?;
+    }
     let servers = follow(lab, variant, &mut tracer)?;
     let exit_code = tracer.wait()?;
     std::thread::sleep(Duration::from_secs(2));
@@ -183,6 +186,17 @@ fn follow(lab: &Lab, variant: &Variant, tracer: &mut Tracer) -> Result<BTreeSet<
         // Each look costs a process; more of them would be felt by the emulated node.
         std::thread::sleep(Duration::from_secs(1));
     }
+}
+
+/// In the gateway's namespace, and for so long only, SYNs to the Service are dropped before they leave.
+fn block_client(duration: Duration) -> Result<()> {
+    let rule = "OUTPUT -p tcp --syn --dport 8000 -j DROP";
+    let seconds = duration.as_secs_f64();
+    guest::shell(&format!(
+        "set -e; inside=\"nsenter -t $(pgrep -o -x nginx) -n iptables\"; \
+         $inside -I {rule}; sleep {seconds}; $inside -D {rule}"
+    ))?;
+    Ok(())
 }
 
 fn resume() -> Result<()> {

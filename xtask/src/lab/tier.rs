@@ -13,7 +13,7 @@ use std::path::Path;
 /// SYNs of each class over all runs, at least.
 const ENOUGH: u64 = 20;
 /// Classes that the variants lead to.
-const CLASSES: &[&str] = &["pod", "dropped_in_ipvs", "no_destination", "undelivered"];
+const CLASSES: &[&str] = &["pod", "dropped_in_ipvs", "no_destination", "not_sent", "undelivered"];
 
 /// Runs the tier. A lab that was down before is down afterwards.
 ///

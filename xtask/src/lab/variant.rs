@@ -17,6 +17,8 @@ pub struct Variant {
     pub environment: &'static [(&'static str, &'static str)],
     /// kube-proxy is stopped before the update, and goes on so long after the old pod was told to go.
     pub proxy_paused: Option<Duration>,
+    /// At the update's begin the gateway's own namespace drops its SYNs for so long: they never leave.
+    pub client_blocked: Option<Duration>,
     /// Exit codes of `watch` that it may lead to.
     pub exit_codes: &'static [i32],
 }
@@ -29,6 +31,7 @@ pub const PLAIN: Variant = Variant {
     max_unavailable: 0,
     environment: &[],
     proxy_paused: None,
+    client_blocked: None,
     // The old pod may close before this node's balancer knows: that is a race.
     exit_codes: &[0, 1],
 };
@@ -60,6 +63,13 @@ pub const VARIANTS: &[Variant] = &[
         summary: "maxSurge 0, maxUnavailable 1: for a while there is no destination",
         max_surge: 0,
         max_unavailable: 1,
+        exit_codes: &[1],
+        ..PLAIN
+    },
+    Variant {
+        name: "blocked",
+        summary: "the client's own firewall drops SYNs for 3 s: they are not sent",
+        client_blocked: Some(Duration::from_secs(3)),
         exit_codes: &[1],
         ..PLAIN
     },

@@ -118,6 +118,10 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
                 let because = [Some(choice.id), Some(e.id)];
                 made(SynClass::DroppedInIpvs, Some(address), why, &because)
             }
+            // In the namespace that it was to leave: it was never on a wire.
+            None if e.netns.inum != 0 && same_netns(e.netns, question.netns) => {
+                made(SynClass::NotSent, None, why, &[Some(e.id)])
+            }
             None => made(SynClass::Undelivered, target, why, &[choice_id, Some(e.id)]),
         };
     }
