@@ -14,6 +14,7 @@ mod image;
 mod keys;
 mod life;
 mod load;
+mod node_pod;
 mod place;
 mod process;
 mod programs;

@@ -71,7 +71,7 @@ pub fn compare(sources: &Sources) -> anyhow::Result<Comparison> {
     syns::compare(&mut comparison, &said, &client, &servers, sources.service);
     nginx::compare(&mut comparison, &said, &sources.nginx)?;
     audit.compare(&mut comparison, &recorded, said.span);
-    ipvs::compare(&mut comparison, &recorded, &sources.ipvs, sources.service)?;
+    ipvs::compare(&mut comparison, &recorded, &sources.ipvs, sources.service, said.span.1)?;
     windows::compare(&mut comparison, &report, &audit, &said, &servers, sources.client);
     Ok(comparison)
 }

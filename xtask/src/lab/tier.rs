@@ -2,8 +2,9 @@
 //! Comes in: the static binary. Goes out: both sides of every statement on the terminal, and their counts.
 
 use super::life::{self, Lab};
+use super::place::NODE;
 use super::variant::VARIANTS;
-use super::{RATE, verify};
+use super::{RATE, node_pod, programs, verify};
 use crate::dist;
 use crate::test::Counts;
 use anyhow::Result;
@@ -50,6 +51,20 @@ fn in_lab(lab: &Lab, program: &Path) -> Result<Counts> {
                 eprint!("{}", crate::hint::render(&error));
                 count(&mut counts, false);
             }
+        }
+    }
+    match node_pod::compare(lab, RATE, &programs::workspace()?.join("target/lab/node-pod.jsonl")) {
+        Ok(comparison) => {
+            println!("lab node-pod: the binary in a pod of `kubectl debug node/{NODE}`");
+            print!("{comparison}");
+            for statement in &comparison.statements {
+                count(&mut counts, statement.holds);
+            }
+        }
+        Err(error) => {
+            println!("lab node-pod: FAILED");
+            eprint!("{}", crate::hint::render(&error));
+            count(&mut counts, false);
         }
     }
     for class in CLASSES {

@@ -12,7 +12,7 @@ use std::path::Path;
 
 type State = BTreeMap<SocketAddr, i64>;
 
-/// Compares the snapshots taken during the recording with the stream's states.
+/// Compares the snapshots taken during the recording, which ends at `until_ns` (Unix), with the stream's states.
 ///
 /// # Errors
 /// When the snapshots cannot be read.
@@ -21,13 +21,15 @@ pub fn compare(
     recorded: &[Value],
     path: &Path,
     service: IpAddr,
+    until_ns: i64,
 ) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("cannot read `{}`", path.display()))?;
-    let mut polled: Vec<State> = text.lines().filter_map(snapshot).collect();
+    let polled = text.lines().filter_map(snapshot).take_while(|(at, _)| *at <= until_ns);
+    let mut polled: Vec<State> = polled.map(|(_, state)| state).collect();
     polled.dedup();
     let streamed = states(recorded, service);
-    // The poller started first and stopped last: its states outside the stream's span are cut at both ends.
+    // The poller started first: its states before the stream's first are cut.
     let first = streamed.first().and_then(|state| polled.iter().position(|p| p == state));
     let polled = first.map_or(&[][..], |first| &polled[first..]);
     let found = in_order(polled, &streamed);
@@ -42,15 +44,15 @@ pub fn compare(
     Ok(())
 }
 
-fn snapshot(line: &str) -> Option<State> {
+/// When it was taken, Unix ns, and the state.
+fn snapshot(line: &str) -> Option<(i64, State)> {
     let value: Value = serde_json::from_str(line).ok()?;
     let destinations = value["destinations"].as_object()?;
-    Some(
-        destinations
-            .iter()
-            .filter_map(|(key, weight)| Some((key.parse().ok()?, weight.as_i64()?)))
-            .collect(),
-    )
+    let state = destinations
+        .iter()
+        .filter_map(|(key, weight)| Some((key.parse().ok()?, weight.as_i64()?)))
+        .collect();
+    Some((value["unix_ns"].as_i64()?, state))
 }
 
 /// How many of `polled`, from its start, occur in `streamed` in order.
@@ -117,11 +119,13 @@ mod tests {
         let holds = |polls: &[Value]| -> anyhow::Result<bool> {
             let dir = tempfile::tempdir()?;
             let path = dir.path().join("ipvs");
-            let lines: Vec<_> =
-                polls.iter().map(|poll| json!({"destinations": poll}).to_string()).collect();
+            let lines: Vec<_> = polls
+                .iter()
+                .map(|poll| json!({"unix_ns": 5, "destinations": poll}).to_string())
+                .collect();
             std::fs::write(&path, lines.join("\n"))?;
             let mut comparison = Comparison::default();
-            compare(&mut comparison, &recorded, &path, "10.101.0.1".parse()?)?;
+            compare(&mut comparison, &recorded, &path, "10.101.0.1".parse()?, 9)?;
             Ok(comparison.agrees())
         };
         let (old, both) =

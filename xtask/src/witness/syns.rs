@@ -94,6 +94,9 @@ fn attempt(value: &Value) -> anyhow::Result<SaidAttempt> {
 /// Seconds at both ends that are left out: who started first is not the question.
 const MARGIN_NS: i64 = 1_000_000_000;
 
+/// The class of what never left.
+const NOT_SENT: &str = "not_sent";
+
 /// Compares SYN by SYN.
 pub fn compare(
     comparison: &mut Comparison,
@@ -132,6 +135,10 @@ pub fn compare(
     for syn in clients.iter().filter_map(|client| traced.get(client)).flatten() {
         *comparison.classes.entry(syn.class.clone()).or_default() += 1;
     }
+    // What was not sent was on no wire: it only counts as one of the classes that the runs lead to.
+    let tried = said.attempts.iter().filter(|a| a.destination.ip() == service);
+    let not_sent = tried.flat_map(|a| &a.syns).filter(|syn| syn.class == NOT_SENT).count();
+    *comparison.classes.entry(NOT_SENT.to_owned()).or_default() += not_sent as u64;
     let unknown = comparison.classes.get("unknown").copied().unwrap_or(0);
     comparison.equal("SYNs of class `unknown`", 0, unknown);
 
@@ -171,7 +178,7 @@ pub fn compare(
 fn traced(said: &Said, service: IpAddr) -> BTreeMap<SocketAddr, Vec<&SaidSyn>> {
     let mut by_client: BTreeMap<SocketAddr, Vec<&SaidSyn>> = BTreeMap::new();
     for attempt in said.attempts.iter().filter(|a| a.destination.ip() == service) {
-        let on_wire = attempt.syns.iter().filter(|syn| syn.class != "not_sent");
+        let on_wire = attempt.syns.iter().filter(|syn| syn.class != NOT_SENT);
         if let Some(client) = attempt.client {
             by_client.entry(client).or_default().extend(on_wire);
         }
