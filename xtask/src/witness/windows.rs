@@ -91,7 +91,10 @@ pub fn compare(
         counted.map_or("none".into(), |counted| counted.to_string()),
         counted.is_some_and(|counted| (certain..=all).contains(&counted)),
     );
-    span(comparison, "window 3", ends(&after), &windows["only_new"]["span"]);
+    let said_last = windows["only_new"]["span"]["to"]["unix_ns"].as_i64().unwrap_or(i64::MAX);
+    let until_ns = said_last.saturating_add(TOLERANCE_MS * 1_000_000);
+    let counted: Vec<&Arrival> = after.into_iter().filter(|a| a.unix_ns <= until_ns).collect();
+    span(comparison, "window 3", ends(&counted), &windows["only_new"]["span"]);
 }
 
 fn both_text(both: &Value) -> String {

@@ -5,7 +5,7 @@
 use super::page::{Page, left, right, together};
 use super::words::{number, outcome, place, pod_name, syn};
 use crate::analyse::report::Report;
-use crate::analyse::report::attempt::Attempt;
+use crate::analyse::report::attempt::{Attempt, Syn};
 use crate::analyse::report::verdict::Group;
 use crate::attribute::tag::HostClient;
 use crate::present::escape::{name, plain};
@@ -174,12 +174,31 @@ fn example(page: &mut Page, attempt: &Attempt) {
         page.line(format!("      {} {when} {syns} {}", left(&client, 21), right(&took, 7)));
     }
     if attempt.syns.len() > 1 {
-        let limit = if page.all { attempt.syns.len() } else { 8 };
-        for one in attempt.syns.iter().take(limit) {
-            page.text(8, 4, &format!("{}  {}", right(&time::offset(&one.at), 11), syn(one)));
+        let runs = runs(&attempt.syns);
+        let limit = if page.all { runs.len() } else { 8 };
+        for (what, first, last, count) in runs.iter().take(limit) {
+            let from = right(&time::offset(&first.at), 11);
+            let row = match count {
+                1 => format!("{from}  {what}"),
+                n => format!("{from} … {}  {n} × {what}", time::offset(&last.at)),
+            };
+            page.text(8, 4, &row);
         }
-        more(page, attempt.syns.len(), limit, "SYN");
+        more(page, runs.len(), limit, "change");
     }
+}
+
+/// SYNs in a row of which the same became: the words, the first, the last, how many.
+fn runs(syns: &[Syn]) -> Vec<(String, &Syn, &Syn, usize)> {
+    let mut runs: Vec<(String, &Syn, &Syn, usize)> = Vec::new();
+    for one in syns {
+        let what = syn(one);
+        match runs.last_mut().filter(|run| run.0 == what) {
+            Some(run) => (run.2, run.3) = (one, run.3 + 1),
+            None => runs.push((what, one, one, 1)),
+        }
+    }
+    runs
 }
 
 fn source(attempt: &Attempt) -> String {
