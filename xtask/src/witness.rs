@@ -36,6 +36,8 @@ pub struct Sources {
     pub nginx: PathBuf,
     /// The API server's audit log.
     pub audit: PathBuf,
+    /// The API server's clock less the traced node's, ns.
+    pub api_ahead_ns: i64,
     /// `ipvsadm -Ln` snapshots: `{"unix_ns":…,"destinations":{"10.102.0.5:8000":1}}` a line, of the watched Service.
     pub ipvs: PathBuf,
     /// `rollout explain -o json` of the recording.
@@ -64,13 +66,13 @@ pub fn compare(sources: &Sources) -> anyhow::Result<Comparison> {
         servers.push((*address, pcap::read_all([path].into_iter())?));
     }
     let recorded = recording::read(&sources.recording)?;
-    let audit = api::Audit::read(&sources.audit, &sources.namespace, &sources.workload)?;
+    let audit = api::Audit::read(sources)?;
 
     let mut comparison = Comparison::default();
     comparison.equal("tcpdump: packets dropped by the kernel", 0, sources.dropped_by_kernel);
     syns::compare(&mut comparison, &said, &client, &servers, sources.service);
     nginx::compare(&mut comparison, &said, &sources.nginx)?;
-    audit.compare(&mut comparison, &recorded, said.span);
+    audit.compare(&mut comparison, &recorded, said.span)?;
     ipvs::compare(&mut comparison, &recorded, &sources.ipvs, sources.service, said.span.1)?;
     windows::compare(&mut comparison, &report, &audit, &said, &servers, sources.client);
     Ok(comparison)

@@ -67,6 +67,8 @@ pub struct Facts {
     pub client: IpAddr,
     /// Addresses of all pods of `serv`, old and new.
     pub servers: BTreeSet<IpAddr>,
+    /// This machine's clock less the node's, ns; exact to half the time that asking takes.
+    pub host_ahead_ns: i64,
 }
 
 impl Run {
@@ -122,7 +124,7 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
     workload::apply(&lab.cache, variant, version)?;
     let client = workload::pods(&lab.cache, "gateway")?;
     let client = client.values().find_map(|pod| pod.ip).context("the gateway has no address")?;
-    let since = guest::shell("date +%s.%N")?.trim().parse()?;
+    let (since, host_ahead_ns) = guest_clock()?;
 
     let witnesses = Witnesses::start()?;
     eprintln!("witnesses are ready");
@@ -154,9 +156,24 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         None => Some(keep_recording(&folder)?),
     };
     workload::settle(&lab.cache, "serv")?;
-    let facts = Facts { variant: variant.name.to_owned(), exit_code, client, servers };
+    let variant = variant.name.to_owned();
+    let facts = Facts { variant, exit_code, client, servers, host_ahead_ns };
     fs::write(folder.join(FACTS), serde_json::to_vec_pretty(&facts)?)?;
     Ok(Outcome::Counts(Box::new(Run { folder, facts, files, recording })))
+}
+
+/// The node's clock, Unix seconds, and how far this machine's is ahead of it, ns.
+fn guest_clock() -> Result<(f64, i64)> {
+    let unix_ns = || -> Result<i64> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+        Ok(i64::try_from(now.as_nanos())?)
+    };
+    let before = unix_ns()?;
+    let text = guest::shell("date +%s.%N")?;
+    let middle = before + (unix_ns()? - before) / 2;
+    let (seconds, fraction) = text.trim().split_once('.').context("`date` wrote no time")?;
+    let guest_ns = seconds.parse::<i64>()? * 1_000_000_000 + fraction.parse::<i64>()?;
+    Ok((text.trim().parse()?, middle - guest_ns))
 }
 
 /// Looks at the pods until the tracer has ended, lets kube-proxy go on when it is time, and returns every address

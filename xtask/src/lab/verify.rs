@@ -93,6 +93,7 @@ fn sources(run: &Run, recording: &Path, report: PathBuf) -> Result<Sources> {
         service: SERV_IP.parse()?,
         nginx: run.files.nginx.clone(),
         audit: run.files.audit.clone(),
+        api_ahead_ns: run.facts.host_ahead_ns,
         ipvs: run.files.ipvs.clone(),
         report,
         recording: recording.to_owned(),

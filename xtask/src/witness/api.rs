@@ -3,13 +3,13 @@
 //! In: the log. Out: every version of the workload's pods and of its Service's slices in the order in which the server
 //! wrote them, to be found again in the recording; and which pod is old or new, for the windows.
 
-use super::recording::of_kind;
+use super::Sources;
+use super::recording::{clock_offset, of_kind, reorder_window};
 use super::statement::Comparison;
 use anyhow::Context;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::Path;
 
 /// One version of one object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ const WATCH_LAG_NS: i64 = 1_500_000_000;
 /// What the log says of the workload.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// With the time at which the server had written each, Unix ns.
+    /// With the time at which the server had written each, Unix ns of the traced node.
     pods: BTreeMap<Version, i64>,
     slices: BTreeMap<Version, i64>,
     /// Template hash of each pod, by address.
@@ -38,7 +38,8 @@ impl Audit {
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn read(path: &Path, namespace: &str, workload: &str) -> anyhow::Result<Audit> {
+    pub fn read(sources: &Sources) -> anyhow::Result<Audit> {
+        let (path, namespace, workload) = (&sources.audit, &*sources.namespace, &*sources.workload);
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read `{}`", path.display()))?;
         let mut audit = Audit::default();
@@ -56,6 +57,7 @@ impl Audit {
             let written: jiff::Timestamp =
                 stamp.parse().with_context(|| format!("no time in the audit log: `{stamp}`"))?;
             let written_ns = i64::try_from(written.as_nanosecond()).unwrap_or(i64::MAX);
+            let written_ns = written_ns.saturating_sub(sources.api_ahead_ns);
             match reference["resource"].as_str() {
                 Some("pods") => audit.pod(&event["responseObject"], workload, written_ns),
                 Some("endpointslices") => {
@@ -87,20 +89,37 @@ impl Audit {
         }
     }
 
-    /// States that the recording, which spans these Unix times, has each version, in the server's order.
-    pub fn compare(&self, comparison: &mut Comparison, recorded: &[Value], span: (i64, i64)) {
+    /// States that the recording, which spans these Unix times, has each version, in the server's order, and none
+    /// later than live output waits (F28).
+    ///
+    /// # Errors
+    /// When the recording lacks what it must have.
+    pub fn compare(
+        &self,
+        comparison: &mut Comparison,
+        recorded: &[Value],
+        span: (i64, i64),
+    ) -> anyhow::Result<()> {
+        let offset_ns = clock_offset(recorded)?;
+        let mut latest_ns = 0;
         for (what, kind, versions) in
             [("pod", "pod", &self.pods), ("slice", "endpoint_slice", &self.slices)]
         {
-            let seen: Vec<Version> = of_kind(recorded, kind)
-                .filter_map(|(_, observed)| {
+            let arrivals: Vec<(Version, i64)> = of_kind(recorded, kind)
+                .filter_map(|(time_ns, observed)| {
                     let meta = &observed["object"]["meta"];
-                    Some(Version {
+                    let version = Version {
                         resource_version: meta["resource_version"].as_str()?.parse().ok()?,
                         uid: meta["uid"].as_str()?.to_owned(),
-                    })
+                    };
+                    Some((version, time_ns as i64 + offset_ns))
                 })
                 .collect();
+            for (version, arrived_ns) in &arrivals {
+                let written = versions.get(version).filter(|written| **written >= span.0);
+                latest_ns = latest_ns.max(written.map_or(0, |written| arrived_ns - written));
+            }
+            let seen: Vec<Version> = arrivals.into_iter().map(|(version, _)| version).collect();
             // A list tells of each object's version then, not of those before it; the last moments may be on their way.
             let mut listed: BTreeMap<&str, u64> = BTreeMap::new();
             for version in &seen {
@@ -127,6 +146,14 @@ impl Audit {
                 ascending(&seen),
             );
         }
+        let window_ns = reorder_window(recorded)?;
+        comparison.state(
+            "F28: the latest observation, and the reorder window",
+            format!("{} ms", latest_ns / 1_000_000),
+            format!("{} ms", window_ns / 1_000_000),
+            latest_ns <= window_ns,
+        );
+        Ok(())
     }
 }
 
@@ -159,20 +186,32 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_was_not_seen_is_told() {
+    fn a_version_that_was_not_seen_or_late_is_told() -> anyhow::Result<()> {
         let seen = |version: u64| {
             serde_json::json!({"time_ns": version, "body": {"pod": {"object": {"meta":
                 {"uid": "a", "resource_version": version.to_string()}}}}})
         };
+        let late = |version: u64| {
+            let mut record = seen(version);
+            record["time_ns"] = serde_json::json!(version + 60);
+            record
+        };
         let pods = [(9, -1), (10, 0), (11, 1), (12, 2), (13, 9_000_000_000)]
             .map(|(v, written_ns)| (Version { resource_version: v, uid: "a".into() }, written_ns));
         let audit = Audit { pods: pods.into_iter().collect(), ..Audit::default() };
-        let holds = |recorded: &[Value]| {
+        let holds = |recorded: &[Value]| -> anyhow::Result<bool> {
+            let mut records = vec![
+                serde_json::json!({"time_ns": 0, "body": {"header": {"reorder_window_ns": 50}}}),
+                serde_json::json!({"time_ns": 0, "body": {"clock": {"unix_ns": 0}}}),
+            ];
+            records.extend_from_slice(recorded);
             let mut comparison = Comparison::default();
-            audit.compare(&mut comparison, recorded, (0, 10_000_000_000));
-            comparison.statements[0].holds
+            audit.compare(&mut comparison, &records, (0, 10_000_000_000))?;
+            Ok(comparison.agrees())
         };
-        assert!(holds(&[seen(10), seen(11), seen(12)]));
-        assert!(!holds(&[seen(10), seen(12)]));
+        assert!(holds(&[seen(10), seen(11), seen(12)])?);
+        assert!(!holds(&[seen(10), seen(12)])?);
+        assert!(!holds(&[seen(10), seen(11), late(12)])?);
+        Ok(())
     }
 }

@@ -28,3 +28,22 @@ pub fn of_kind<'a>(records: &'a [Value], kind: &str) -> impl Iterator<Item = (u6
         Some((record.get("time_ns")?.as_u64()?, body))
     })
 }
+
+/// What is added to a time of the recording to make it Unix time, ns; by its first clock reading.
+///
+/// # Errors
+/// When it has none.
+pub fn clock_offset(records: &[Value]) -> anyhow::Result<i64> {
+    let (time_ns, clock) = of_kind(records, "clock").next().context("no clock reading")?;
+    let unix_ns = clock["unix_ns"].as_i64().context("a clock reading without `unix_ns`")?;
+    Ok(unix_ns - time_ns as i64)
+}
+
+/// How long live output waited for late observations, ns.
+///
+/// # Errors
+/// When the recording has no header.
+pub fn reorder_window(records: &[Value]) -> anyhow::Result<i64> {
+    let (_, header) = of_kind(records, "header").next().context("the recording has no header")?;
+    header["reorder_window_ns"].as_i64().context("a header without `reorder_window_ns`")
+}
