@@ -6,7 +6,7 @@ use crate::setup::qemu;
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -33,12 +33,25 @@ impl Drop for Emulator {
     }
 }
 
+/// The same program, which the kernel ends when this one is killed: a guest that nobody reads would go on for ever.
+fn ending_with_us(command: &Command) -> Command {
+    let mut bound = Command::new("setpriv");
+    bound.args(["--pdeathsig", "KILL", "--"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bound.env(name, value),
+            None => bound.env_remove(name),
+        };
+    }
+    bound
+}
+
 /// Boots the guest, shows its console and returns what it wrote when it powered off.
 ///
 /// # Errors
 /// When QEMU does not start, or the guest is not done in time; what it wrote was shown.
 pub fn run(cache: &Cache, guest: &Guest<'_>) -> Result<String> {
-    let mut command = qemu::command(cache)?;
+    let mut command = ending_with_us(&qemu::command(cache)?);
     // Emulation with several threads wants QEMU 10; `panic=-1` with `-no-reboot` turns a panic into an exit.
     command
         .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536"])
