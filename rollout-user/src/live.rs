@@ -3,9 +3,11 @@
 pub mod footer;
 pub mod hub;
 pub mod interrupt;
+pub mod output;
 pub mod provisional;
 pub mod select;
 #[cfg(feature = "probe")]
 pub mod session;
+pub mod stream;
 pub mod tagging;
 pub mod tally;

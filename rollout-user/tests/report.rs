@@ -14,6 +14,8 @@ mod faults;
 mod hostile;
 #[path = "report/lines.rs"]
 mod lines;
+#[path = "report/live.rs"]
+mod live;
 #[path = "report/properties.rs"]
 mod properties;
 #[path = "report/scenarios.rs"]

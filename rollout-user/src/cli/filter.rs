@@ -15,7 +15,7 @@ pub struct FilterArgs {
     /// Events whose client or backend pod has these labels, e.g. `app=web,tier!=cache`.
     #[arg(short = 'l', long, value_name = "LABELS", value_parser = selector)]
     pub selector: Option<Selector>,
-    /// Events whose client or backend is this pod.
+    /// Events whose client or backend is, or may be, this pod.
     #[arg(long, value_name = "NAME")]
     pub pod: Option<String>,
     /// Events of connections to this Service.

@@ -3,34 +3,28 @@
 //! In: filters. Out: events on standard output, tagged with what is known after the reorder window; a `correction` where
 //! later knowledge differs; losses and blind spots at the end.
 
-use crate::analyse::hooks::matters;
-use crate::attribute::tag::EventTags;
 use crate::cli::{Trace, TraceOutput};
 use crate::cluster::{Cluster, Scope};
-use crate::live::footer::{Footer, loss_name};
 use crate::live::interrupt::Interrupt;
-use crate::live::provisional::Provisional;
-use crate::live::select::{Candidate, is_event, matches};
+use crate::live::output::Output;
 use crate::live::session::{self, Plan, Session};
-use crate::live::tagging::Tagger;
-use crate::present::event_line::{self, EventLine, Standing};
-use crate::present::paint::Paint;
-use crate::record::meta::{DataPath, Hooks, Phase};
-use crate::record::{Body, Record};
+use crate::live::stream::{Options, Stream};
+use crate::record::meta::Phase;
 use crate::recording::space::Limits;
+use crate::recording::write::Summary;
 use crate::tables::host;
 use crate::timeline::monotonic_ns;
 use anyhow::Context;
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{BufWriter, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const TICK: Duration = Duration::from_millis(50);
 const CALIBRATE: Duration = Duration::from_secs(1);
-/// How often what was printed is tagged again after new knowledge.
-const RECHECK: Duration = Duration::from_millis(500);
+/// Records that are taken in before the next look at what is to be printed.
+const AT_ONCE: usize = 4096;
 const SYNC: Duration = Duration::from_secs(60);
 
 /// Traces until interrupted, or for `--duration`.
@@ -67,35 +61,94 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
         std::fs::write(ready, "tracing\n")
             .with_context(|| format!("cannot create the ready file `{}`", ready.display()))?;
     }
-    let mut tracer = Tracer {
-        args,
-        color,
-        tagger: Tagger::default(),
-        room: Provisional::new(nanoseconds(args.live.reorder_window)),
-        hooks: Hooks::default(),
-        data_path: None,
-        lost: BTreeMap::new(),
-        printed: 0,
+    let (begun, calibrated) = (Instant::now(), Cell::new(Instant::now()));
+    // Asked by whoever waits, for records or for a reader of the output: the clocks are paired while that one stands still.
+    let is_over = || {
+        if calibrated.get().elapsed() >= CALIBRATE {
+            session.calibrate();
+            calibrated.set(Instant::now());
+        }
+        args.duration.is_some_and(|duration| begun.elapsed() >= duration)
+            || interrupt.requested().is_some()
     };
-    let outcome = tracer.run(&session, &interrupt);
-    let skipped = session.skipped();
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned().context("no standard output")?;
+    let mut out = BufWriter::new(Output::new(stdout, is_over));
+    let mut stream = Stream::new(Options {
+        filter: args.filter.clone(),
+        output: args.output,
+        color,
+        reorder_window_ns: u64::try_from(args.live.reorder_window.as_nanos()).unwrap_or(u64::MAX),
+    });
+    let outcome = follow(&session, &mut stream, &mut out, is_over)
+        .and_then(|()| foot(args.output, &stream, session.skipped(), &mut out));
+    // Dropped as it is, a writer would write what it holds, and a reader that stopped would hold that up again.
+    let _unread = out.into_parts();
     let ended = match interrupt.requested() {
         Some(signal) if args.duration.is_some() => Phase::CutShort { reason: signal.to_owned() },
         _ => Phase::Ended,
     };
-    let summary = session.finish(ended)?;
-    outcome?;
-    tracer.footer(skipped)?;
-    if let Some(summary) = summary {
-        eprintln!("recorded {} records to {}", summary.records, summary.path.display());
-        if let Some(why) = &summary.stopped {
-            eprintln!(
-                "warning: recording stopped early, {} records are missing: {why}",
-                summary.lost
-            );
+    if let Some(summary) = session.finish(ended)? {
+        tell(&summary);
+    }
+    match outcome {
+        Err(error) if error.kind() == ErrorKind::TimedOut => {
+            eprintln!("warning: standard output is not being read: its end is missing");
+            Ok(ExitCode::SUCCESS)
+        }
+        outcome => {
+            outcome.context("cannot write to standard output")?;
+            Ok(ExitCode::SUCCESS)
         }
     }
-    Ok(ExitCode::SUCCESS)
+}
+
+fn follow(
+    session: &Session,
+    stream: &mut Stream,
+    out: &mut impl Write,
+    is_over: impl Fn() -> bool,
+) -> std::io::Result<()> {
+    stream.head(out)?;
+    while !is_over() {
+        if let Some(event) = session.next(TICK) {
+            stream.observe(&event);
+        }
+        // Not until nothing is left: under load there always is, and printing must go on.
+        for event in std::iter::from_fn(|| session.next(Duration::ZERO)).take(AT_ONCE) {
+            stream.observe(&event);
+        }
+        stream.advance(monotonic_ns(), out)?;
+    }
+    session.settle();
+    let settled_ns = monotonic_ns();
+    while let Some(event) = session.next(TICK) {
+        stream.observe(&event);
+        if event.time_ns > settled_ns {
+            break;
+        }
+    }
+    stream.end(monotonic_ns(), out)
+}
+
+fn foot(
+    form: TraceOutput,
+    stream: &Stream,
+    skipped: u64,
+    out: &mut impl Write,
+) -> std::io::Result<()> {
+    let footer = stream.footer(skipped);
+    match form {
+        TraceOutput::Json => writeln!(out, "{}", footer.json())?,
+        TraceOutput::Table | TraceOutput::Wide => eprint!("{}", footer.text()),
+    }
+    out.flush()
+}
+
+fn tell(summary: &Summary) {
+    eprintln!("recorded {} records to {}", summary.records, summary.path.display());
+    if let Some(why) = &summary.stopped {
+        eprintln!("warning: recording stopped early, {} records are missing: {why}", summary.lost);
+    }
 }
 
 /// Without an API server the tracer still works, untagged, and says so; filters that no untagged event passes are refused.
@@ -117,151 +170,5 @@ fn cluster(
             eprintln!("note: events are not tagged with pods and Services");
             Ok(None)
         }
-    }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-struct Tracer<'a> {
-    args: &'a Trace,
-    color: bool,
-    tagger: Tagger,
-    room: Provisional,
-    hooks: Hooks,
-    data_path: Option<DataPath>,
-    lost: BTreeMap<String, u64>,
-    printed: u64,
-}
-
-impl Tracer<'_> {
-    fn run(&mut self, session: &Session, interrupt: &Interrupt) -> anyhow::Result<()> {
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-        match self.args.output {
-            TraceOutput::Table => writeln!(out, "{}", event_line::table_head())?,
-            TraceOutput::Wide => writeln!(out, "{}", event_line::wide_head())?,
-            TraceOutput::Json => {}
-        }
-        out.flush()?;
-        let begun = Instant::now();
-        let (mut calibrated, mut checked) = (Instant::now(), Instant::now());
-        let mut learnt = false;
-        loop {
-            let mut record = session.next(TICK);
-            while let Some(event) = record {
-                learnt |= self.observe(&event);
-                record = session.next(Duration::ZERO);
-            }
-            let now_ns = monotonic_ns();
-            while let Some(event) = self.room.due(now_ns) {
-                self.print(&mut out, &event)?;
-            }
-            if learnt && checked.elapsed() >= RECHECK {
-                self.correct(&mut out, now_ns)?;
-                (learnt, checked) = (false, Instant::now());
-            }
-            out.flush()?;
-            if calibrated.elapsed() >= CALIBRATE {
-                session.calibrate();
-                calibrated = Instant::now();
-            }
-            let over = self.args.duration.is_some_and(|duration| begun.elapsed() >= duration);
-            if over || interrupt.requested().is_some() {
-                break;
-            }
-        }
-        // What still waits is printed with what is known now.
-        while let Some(event) = self.room.due(u64::MAX) {
-            self.print(&mut out, &event)?;
-        }
-        out.flush().context("cannot write to standard output")
-    }
-
-    fn observe(&mut self, record: &Arc<Record>) -> bool {
-        match &record.body {
-            Body::Hooks(hooks) => self.hooks = hooks.clone(),
-            Body::DataPath(found) => self.data_path = Some(found.path),
-            Body::Loss(loss) => {
-                let name = loss_name(loss);
-                *self.lost.entry(name).or_default() += loss.count.max(1);
-            }
-            body if is_event(body) => self.room.hold(record.clone()),
-            _ => {}
-        }
-        self.tagger.observe(record)
-    }
-
-    fn print(&mut self, out: &mut impl Write, record: &Arc<Record>) -> anyhow::Result<()> {
-        let tags = self.tagger.tags(record);
-        if self.is_wanted(record, &tags) {
-            self.write(out, record, &tags, Standing::Provisional)?;
-            self.printed += 1;
-            self.room.printed(record.clone(), tags);
-        }
-        Ok(())
-    }
-
-    fn correct(&mut self, out: &mut impl Write, now_ns: u64) -> anyhow::Result<()> {
-        let tagger = &self.tagger;
-        for correction in self.room.corrections(now_ns, |record| tagger.tags(record)) {
-            self.write(out, &correction.record, &correction.tags, Standing::Correction)?;
-        }
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        out: &mut impl Write,
-        record: &Record,
-        tags: &EventTags,
-        standing: Standing,
-    ) -> anyhow::Result<()> {
-        let unix = self.tagger.unix_at(record.time_ns);
-        let line = EventLine { record, tags, unix, standing };
-        let paint = Paint { on: self.color };
-        let text = match self.args.output {
-            TraceOutput::Table => event_line::table(&line, paint),
-            TraceOutput::Wide => event_line::wide(&line, paint),
-            TraceOutput::Json => event_line::json(&line),
-        };
-        writeln!(out, "{text}")?;
-        Ok(())
-    }
-
-    fn is_wanted(&self, record: &Record, tags: &EventTags) -> bool {
-        let backends: Vec<_> = tags.backends.iter().map(|backend| &backend.tag).collect();
-        let addresses: Vec<_> = tags.backends.iter().map(|backend| backend.address).collect();
-        let label = |uid: &str, key: &str| self.tagger.label(uid, key);
-        let candidate = Candidate {
-            body: &record.body,
-            client: tags.client.as_ref(),
-            service: tags.service.as_ref(),
-            backends: &backends,
-            backend_addresses: &addresses,
-            label: &label,
-        };
-        matches(&self.args.filter, &candidate)
-    }
-
-    fn footer(&self, skipped: u64) -> anyhow::Result<()> {
-        let footer = Footer {
-            printed: self.printed,
-            lost: self.lost.clone(),
-            skipped,
-            overtaken: self.room.overtaken(),
-            blind: self
-                .hooks
-                .facts
-                .iter()
-                .filter(|(fact, _)| matters(fact, self.data_path))
-                .filter_map(|(fact, hook)| Some((fact.clone(), hook.blind.clone()?)))
-                .collect(),
-        };
-        match self.args.output {
-            TraceOutput::Json => println!("{}", footer.json()),
-            _ => eprint!("{}", footer.text()),
-        }
-        Ok(())
     }
 }

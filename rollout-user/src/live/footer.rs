@@ -17,6 +17,8 @@ pub struct Footer {
     pub skipped: u64,
     /// Events that came later than the reorder window and were printed out of order.
     pub overtaken: u64,
+    /// Events that were forgotten before they were too old to be corrected: their tags may be out of date.
+    pub given_up: u64,
     /// What could not be seen, by fact.
     pub blind: BTreeMap<String, String>,
 }
@@ -52,6 +54,10 @@ impl Footer {
             let overtaken = count(self.overtaken, "event");
             text.push_str(&format!("  {overtaken} out of order: later than --reorder-window\n"));
         }
+        if self.given_up > 0 {
+            let given_up = count(self.given_up, "event");
+            text.push_str(&format!("  {given_up} not corrected any more: too many at once\n"));
+        }
         if !self.blind.is_empty() {
             text.push_str("not seen, or only in part:\n");
         }
@@ -64,7 +70,7 @@ impl Footer {
 
     /// For programs: one object of kind `end`.
     pub fn json(&self) -> String {
-        serde_json::json!({ "kind": "end", "end": self }).to_string()
+        escape::json(&serde_json::json!({ "kind": "end", "end": self }).to_string())
     }
 }
 
@@ -79,6 +85,7 @@ mod tests {
             lost: [("at the ring buffer (connect)".to_owned(), 3)].into(),
             skipped: 2,
             overtaken: 1,
+            given_up: 4,
             blind: [("ipvs_choice".to_owned(), "backends of IPVS are not seen".to_owned())].into(),
         };
         let text = footer.text();
@@ -87,6 +94,7 @@ mod tests {
             "3 lost at the ring buffer",
             "2 records skipped",
             "1 event out of order",
+            "4 events not corrected any more",
             "not seen, or only in part:\n  ipvs_choice: backends of IPVS are not seen\n",
         ] {
             assert!(text.contains(part), "{part}: {text}");

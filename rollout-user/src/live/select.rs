@@ -24,8 +24,7 @@ pub struct Candidate<'a> {
 
 /// Whether all conditions that are given hold.
 pub fn matches(filter: &FilterArgs, event: &Candidate<'_>) -> bool {
-    let kind = kind_of(event.body);
-    (filter.kind.is_empty() || filter.kind.iter().any(|wanted| wanted == kind))
+    is_kind(filter, event.body)
         && filter.namespace.as_ref().is_none_or(|name| in_namespace(event, name))
         && filter.pod.as_ref().is_none_or(|name| pods(event).any(|pod| pod.name == *name))
         && filter
@@ -38,6 +37,12 @@ pub fn matches(filter: &FilterArgs, event: &Candidate<'_>) -> bool {
         && filter.ip.is_none_or(|ip| addresses(event).any(|seen| seen == ip.to_canonical()))
         && filter.cidr.is_none_or(|range| addresses(event).any(|seen| range.contains(seen)))
         && (filter.port.is_empty() || ports(event).any(|port| filter.port.contains(&port)))
+}
+
+/// Whether an event is of a kind that is asked for.
+pub fn is_kind(filter: &FilterArgs, body: &Body) -> bool {
+    let kind = kind_of(body);
+    filter.kind.is_empty() || filter.kind.iter().any(|wanted| wanted == kind)
 }
 
 /// The kinds of events that `trace` prints, as [`kind_of`] names them.
@@ -138,9 +143,10 @@ pub fn flow_of(body: &Body) -> Option<&Flow> {
     }
 }
 
+/// Pods on either side, those included that it may have been: a filter must not hide what is not sure.
 fn pods<'a>(event: &'a Candidate<'_>) -> impl Iterator<Item = &'a PodRef> {
-    let backends = event.backends.iter().filter_map(|tag| tag.pod.as_ref());
-    event.client.and_then(|tag| tag.pod.as_ref()).into_iter().chain(backends)
+    let tags = event.client.into_iter().chain(event.backends.iter().copied());
+    tags.flat_map(|tag| tag.pod.iter().chain(&tag.candidates))
 }
 
 fn in_namespace(event: &Candidate<'_>, name: &str) -> bool {

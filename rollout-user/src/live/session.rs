@@ -139,6 +139,11 @@ impl Session {
         live.recv_timeout(wait).ok()
     }
 
+    /// Puts what the kernel has told and lost so far on the timeline, so that [`Session::next`] brings it.
+    pub fn settle(&self) {
+        self.sources.probes.flush_losses();
+    }
+
     /// Records that live output was too slow for.
     pub fn skipped(&self) -> u64 {
         self.hub.skipped()

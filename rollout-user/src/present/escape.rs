@@ -38,16 +38,36 @@ pub fn plain(text: &str, max: usize) -> String {
 /// Escapes what could move a terminal's cursor, reorder or hide text, and keeps all else, line ends included: for messages
 /// of our own that may quote others.
 pub fn lines(text: &str) -> String {
-    let harmless = |c: char| c == '\n' || !(c.is_control() || is_format(c));
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if harmless(c) {
+        if is_harmless(c) {
             out.push(c);
         } else {
             out.extend(c.escape_unicode());
         }
     }
     out
+}
+
+/// Escapes the same characters within JSON text, whose values stay what they are.
+pub fn json(text: &str) -> String {
+    if text.chars().all(is_harmless) {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_harmless(c) {
+            out.push(c);
+        } else {
+            // None of them lies beyond 16 bits.
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        }
+    }
+    out
+}
+
+fn is_harmless(c: char) -> bool {
+    c == '\n' || !(c.is_control() || is_format(c))
 }
 
 /// Characters that show nothing themselves and change how others are shown (Unicode category Cf, the common ones).
@@ -90,6 +110,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn json_keeps_its_values(text in ".{0,80}") {
+            let written = json(&serde_json::to_string(&text).unwrap_or_default());
+            prop_assert!(written.chars().all(is_harmless));
+            prop_assert_eq!(serde_json::from_str::<String>(&written).ok(), Some(text));
+        }
+
         #[test]
         fn output_is_bounded_and_printable(text in ".{0,80}", max in 0_usize..40) {
             let out = plain(&text, max);

@@ -2,6 +2,7 @@
 //!
 //! In: a [`Report`]. Out: text that ends with a newline.
 
+use super::escape;
 use crate::analyse::report::Report;
 use anyhow::Context;
 
@@ -10,10 +11,8 @@ use anyhow::Context;
 /// # Errors
 /// When a value cannot be written as JSON, which no report that `explain` makes contains.
 pub fn render(report: &Report) -> anyhow::Result<String> {
-    let mut text =
-        serde_json::to_string_pretty(report).context("cannot write the report as JSON")?;
-    text.push('\n');
-    Ok(text)
+    let text = serde_json::to_string_pretty(report).context("cannot write the report as JSON")?;
+    Ok(escape::json(&text) + "\n")
 }
 
 /// Reads a report that [`render`] wrote.

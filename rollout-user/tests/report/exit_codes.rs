@@ -37,12 +37,17 @@ fn explained(world: &World) -> (i32, String, Vec<String>) {
 }
 
 fn record(path: &Path, world: &World) {
-    let limits = Limits { max_bytes: u64::MAX, min_free_percent: 0 };
+    assert_eq!(record_at_most(path, world, u64::MAX), 0);
+}
+
+/// Returns how many records did not fit.
+fn record_at_most(path: &Path, world: &World, max_bytes: u64) -> u64 {
+    let limits = Limits { max_bytes, min_free_percent: 0 };
     let mut writer = Writer::create(path, limits).expect("a recording");
     for record in &world.records {
         writer.write(record, record.time_ns);
     }
-    assert_eq!(writer.finish().lost, 0);
+    writer.finish().lost
 }
 
 #[test]
@@ -116,4 +121,21 @@ fn what_could_have_been_missed_is_3_with_its_reason() {
         assert!(doubts.iter().any(|kind| kind == doubt), "{doubt}: {doubts:?}");
         assert!(line.starts_with("Inconclusive: "), "{doubt}: {line}");
     }
+}
+
+#[test]
+fn a_recording_that_ran_out_of_space_is_read_and_is_3_with_the_count() {
+    let mut world = World::watching(1);
+    world.steady(3 * S, 60 * S, 3 * MS, &[10]);
+    world.update_begins(61 * S);
+    world.phase(62 * S, Phase::Ended);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.zst");
+    let lost = record_at_most(&path, &world, 100_000);
+    assert!(lost > 1000, "{lost}");
+    let output = rollout(&["explain", path.to_str().expect("a path")]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains(&format!("lost: {lost} events in recording")), "{text}");
+    assert!(text.contains("Before the update") || text.contains("attempts"), "{text}");
 }

@@ -9,7 +9,7 @@ use rollout::record::Body;
 
 const EVIL: &str = "a\x1b]0;owned\x07\r\n\u{202e}b\u{200b}\u{9b}2J";
 
-fn poisoned() -> Vec<rollout::record::Record> {
+pub fn poisoned() -> Vec<rollout::record::Record> {
     let mut records = listener_first().records;
     for record in &mut records {
         match &mut record.body {
@@ -28,6 +28,7 @@ fn poisoned() -> Vec<rollout::record::Record> {
             Body::Signal(signal) => signal.comm = EVIL.into(),
             Body::SynDropped(drop) => drop.reason = Some(EVIL.into()),
             Body::DataPath(path) => path.evidence = EVIL.into(),
+            Body::ResetReceived(reset) => reset.state = EVIL.into(),
             Body::Hooks(hooks) => {
                 for hook in hooks.facts.values_mut() {
                     (hook.attached, hook.blind) = (Some(EVIL.into()), Some(EVIL.into()));
@@ -54,7 +55,7 @@ fn hostile_names_do_not_reach_the_terminal() {
     }
 }
 
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
 }
 

@@ -1,11 +1,11 @@
 //! The JSON form: one object a line.
 //!
-//! In: an event line. Out: the object. Names are JSON strings as they are; a terminal is not the reader.
+//! In: an event line. Out: the object. Names are JSON strings with their values unchanged; what a terminal would obey is escaped.
 
 use super::{EventLine, Standing};
 use crate::attribute::tag::{BackendTag, ServiceTag, Tag};
 use crate::live::select::kind_of;
-use crate::present::time;
+use crate::present::{escape, time};
 use crate::record::Body;
 use serde::Serialize;
 
@@ -64,7 +64,8 @@ pub fn json(line: &EventLine<'_>) -> String {
         event: inner(&record.body),
     };
     // Maps with keys that are not strings do not occur in records, so that writing cannot fail.
-    serde_json::to_string(&object).unwrap_or_else(|error| {
+    let text = serde_json::to_string(&object).unwrap_or_else(|error| {
         format!("{{\"id\":{},\"kind\":\"unwritable\",\"error\":\"{error}\"}}", record.id)
-    })
+    });
+    escape::json(&text)
 }

@@ -158,9 +158,12 @@ fn who(tag: &Tag) -> Option<String> {
         (Some(pod), _) => name(&pod.name),
         (None, Some(HostClient::Kubelet)) => "kubelet".to_owned(),
         (None, Some(HostClient::Host)) => "the node".to_owned(),
-        (None, None) if tag.certainty == Certainty::Ambiguous => {
-            format!("1 of {} pods", tag.candidates.len())
-        }
+        (None, None) if tag.certainty == Certainty::Ambiguous => match tag.candidates.as_slice() {
+            [] => return None,
+            // This one, or somebody who was never seen.
+            [only] => format!("{}?", name(&only.name)),
+            several => format!("1 of {} pods", several.len()),
+        },
         (None, None) => return None,
     };
     Some(name)
