@@ -142,7 +142,7 @@ fn a_data_path_that_is_not_covered_is_said() {
 }
 
 #[test]
-fn clients_elsewhere_are_said() {
+fn f29_a_choice_for_a_client_whose_syns_are_hidden_is_said() {
     let mut world = clean();
     let flow = Flow { source: Some(ip(77)), source_port: Some(1234), destination: vip() };
     let (backend, by) = (backend(20), Chooser::Ipvs);
