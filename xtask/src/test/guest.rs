@@ -7,9 +7,10 @@ use crate::cache::Cache;
 use crate::setup::kernel::{KERNELS, Kernel};
 use crate::vm::archive::Archive;
 use crate::vm::{boot, modules, programs as host};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 /// What the tests need; `test::guest::init` loads them in this order.
@@ -33,7 +34,7 @@ const PROGRAMS: &[&str] = &["ip", "tc", "nft", "conntrack", "sleep", "sh"];
 /// The end of a run that reached its end.
 const MARKER: &str = "guest: finished";
 /// A boot takes some 5 s, and each test some seconds, many times slower than on real hardware.
-const LIMIT: Duration = Duration::from_secs(900);
+const LIMIT: Duration = Duration::from_secs(1_800);
 
 /// Builds the guest tests and runs them on each kernel.
 ///
@@ -43,16 +44,27 @@ pub fn run(choice: &Choice) -> Result<Counts> {
     let cache = Cache::open()?;
     let built = binary::build_static("guest")?;
     let programs = [("/init", fs::read(built.test)?), ("/bin/rollout", fs::read(built.rollout)?)];
-    let mut sum = Counts::default();
     let chosen = |kernel: &&Kernel| choice.kernel.as_deref().is_none_or(|key| key == kernel.key);
-    for kernel in KERNELS.iter().filter(chosen) {
-        eprintln!("--- {}", kernel.key);
-        sum.add(run_on(&cache, kernel, &programs, &choice.words).unwrap_or_else(|error| {
-            eprintln!("error: {}: {error:#}", kernel.key);
-            Counts { failed: 1, ..Counts::default() }
-        }));
-    }
-    Ok(sum)
+    // Side by side: a guest keeps one processor busy.
+    Ok(thread::scope(|scope| {
+        let runs: Vec<_> = KERNELS
+            .iter()
+            .filter(chosen)
+            .map(|kernel| {
+                let run = || run_on(&cache, kernel, &programs, &choice.words);
+                (kernel.key, scope.spawn(run))
+            })
+            .collect();
+        let mut sum = Counts::default();
+        for (key, run) in runs {
+            let result = run.join().unwrap_or_else(|_| Err(anyhow!("the run panicked")));
+            sum.add(result.unwrap_or_else(|error| {
+                eprintln!("error: {key}: {error:#}");
+                Counts { failed: 1, ..Counts::default() }
+            }));
+        }
+        sum
+    }))
 }
 
 fn run_on(
@@ -69,8 +81,13 @@ fn run_on(
     if !tests.is_empty() {
         words.push_str(&format!(" rollout.tests={}", tests.join(",")));
     }
-    let guest =
-        boot::Guest { kernel: &unpacked.image, archive: &archive, words: &words, limit: LIMIT };
+    let guest = boot::Guest {
+        kernel: &unpacked.image,
+        archive: &archive,
+        words: &words,
+        label: kernel.key,
+        limit: LIMIT,
+    };
     judge(&boot::run(cache, &guest)?)
 }
 

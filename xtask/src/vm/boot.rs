@@ -18,6 +18,8 @@ pub struct Guest<'a> {
     pub archive: &'a Path,
     /// Words for the kernel's command line, besides those that every guest needs.
     pub words: &'a str,
+    /// Stands before each line that is shown.
+    pub label: &'a str,
     /// The guest is stopped after this time.
     pub limit: Duration,
 }
@@ -86,7 +88,7 @@ pub fn run(cache: &Cache, guest: &Guest<'_>) -> Result<String> {
     loop {
         match lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(line) => {
-                print!("{line}");
+                print!("{}: {line}", guest.label);
                 text.push_str(&line);
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(text),
