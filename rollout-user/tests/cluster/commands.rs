@@ -4,8 +4,6 @@
 
 use crate::command::rollout;
 use crate::run::kubeconfig;
-use crate::server::{Answer, Server};
-use serde_json::json;
 use std::path::Path;
 use std::process::Output;
 
@@ -52,6 +50,8 @@ async fn doctor_names_what_is_wrong_with_the_way_to_the_cluster() {
 mod with_probes {
     use super::*;
     use crate::objects::{deployment, page, status};
+    use crate::server::{Answer, Server};
+    use serde_json::json;
 
     /// What `watch deployment/NAME` says when it gives up.
     async fn refused(config: &Path, name: &str, more: &[&str]) -> String {
