@@ -13,6 +13,7 @@ pub mod filter;
 mod kernel;
 mod ladder;
 mod load;
+mod log;
 mod loss;
 mod missed;
 mod running;
@@ -78,6 +79,12 @@ impl Probes {
     /// Which hook serves which fact.
     pub fn hooks(&self) -> Hooks {
         self.ladder.hooks()
+    }
+
+    /// Instructions that the verifier had to follow for a program, by its name in the object; `None` if it is not
+    /// loaded or the kernel does not say.
+    pub fn verified_instructions(&self, program: &str) -> Option<u32> {
+        self.loaded.ebpf.program(program)?.info().ok()?.verified_instruction_count()
     }
 
     /// A handle on the filter, which starts open.

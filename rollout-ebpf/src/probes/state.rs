@@ -5,6 +5,7 @@ use super::memory::Address;
 use super::socket::state::{CLOSE, ESTABLISHED, LISTEN, SYN_SENT};
 use super::{attempt, filter, socket, task};
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
+use aya_log_ebpf::debug;
 use rollout_ebpf::program::Program;
 use rollout_ebpf::record::Kind;
 use rollout_ebpf::record::address::{Endpoint, Tuple};
@@ -18,6 +19,7 @@ pub fn outcome(context: RawTracePointContext) -> i32 {
     if socket::protocol(sk) != socket::TCP {
         return 0;
     }
+    debug!(&context, "socket {:x}: state {} to {}", sk.0, old, new);
     if old == i32::from(CLOSE) && new == i32::from(SYN_SENT) {
         attempt::begin(sk);
     } else if new == i32::from(ESTABLISHED) {

@@ -9,7 +9,6 @@ use aya::programs::{
     FEntry, FExit, KProbe, Program, ProgramError, ProgramFd, RawTracePoint, TracePoint,
 };
 use aya::{Btf, Ebpf};
-use std::io;
 
 /// An attached program.
 pub struct Attached {
@@ -88,16 +87,23 @@ fn short(error: ProgramError) -> Error {
     match error {
         ProgramError::LoadError { io_error, verifier_log } => {
             let log = verifier_log.to_string();
-            let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            match io_error.kind() {
-                io::ErrorKind::PermissionDenied if log.trim().is_empty() => anyhow!("{io_error}"),
-                _ if log.trim().is_empty() => anyhow!("{io_error}"),
-                _ => anyhow!("refused by the verifier: {io_error}: {last}"),
+            match verdict(&log) {
+                None => anyhow!("{io_error}"),
+                Some(verdict) => anyhow!("refused by the verifier: {io_error}: {verdict}"),
             }
         }
         ProgramError::SyscallError(error) => anyhow!("{}: {}", error.call, error.io_error),
         other => Error::new(other),
     }
+}
+
+/// The line of a verifier's log that says why: the last one before its statistics.
+fn verdict(log: &str) -> Option<&str> {
+    const STATISTICS: [&str; 3] = ["processed ", "stack depth ", "verification time "];
+    log.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .rfind(|line| !STATISTICS.iter().any(|start| line.starts_with(start)))
 }
 
 /// Detaches and unloads a program that was attached in vain.
@@ -119,4 +125,16 @@ pub fn detach(program: &mut Program) {
     };
     // Not loaded: then there is nothing to undo.
     drop(result);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::verdict;
+
+    #[test]
+    fn the_line_before_the_statistics_says_why() {
+        let log = "0: r0 = 0\nR1 !read_ok\nprocessed 3 insns (limit 1000000)\nstack depth 0\n\n";
+        assert_eq!(verdict(log), Some("R1 !read_ok"));
+        assert_eq!(verdict(""), None);
+    }
 }

@@ -5,6 +5,7 @@
 use super::Options;
 use super::filter::Filter;
 use super::kernel::Kernel;
+use super::log::{self, Messages};
 use super::loss::Counters;
 use crate::error::HintExt as _;
 use anyhow::{Context as _, Result};
@@ -27,6 +28,8 @@ unsafe impl Pod for ModuleValue {}
 pub struct Loaded {
     /// Programs and links.
     pub ebpf: Ebpf,
+    /// Debug messages of the programs, if they are asked for.
+    pub log: Option<Messages>,
     /// All records.
     pub ring: RingBuf<MapData>,
     /// Losses by program.
@@ -52,6 +55,7 @@ pub fn load(kernel: &Kernel, options: &Options) -> Result<Loaded> {
             "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
         )?;
     Ok(Loaded {
+        log: options.log.then(|| log::messages(&mut ebpf)).transpose()?,
         ring: RingBuf::try_from(take(&mut ebpf, "EVENTS")?).context("map `EVENTS`")?,
         counters: Counters::new(take(&mut ebpf, "LOSSES")?)?,
         module: Array::try_from(take(&mut ebpf, "MODULE_OFFSETS")?)

@@ -145,6 +145,9 @@ impl Reader {
                 Err(_) => self.undecoded += 1,
             }
         }
+        if let Some(log) = &mut self.loaded.log {
+            log.flush();
+        }
     }
 
     fn tell_losses(&mut self) {
