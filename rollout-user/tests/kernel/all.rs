@@ -6,11 +6,16 @@
 mod connects;
 mod filters;
 pub mod harness;
+mod ipvs;
 mod ipvs_admin;
+mod ipvs_setup;
+mod left_behind;
 mod listeners;
 mod losses;
 mod platform;
+mod processes;
 mod resets;
+mod rungs;
 mod space;
 mod tables_conntrack;
 mod tables_data_path;
@@ -74,7 +79,33 @@ pub const TESTS: &[Test] = tests![
     Everywhere tables_data_path::a_socket_balancer_is_found_by_its_connect_program,
     Guest tables_ipvs::the_table_is_read_for_both_families_with_weights,
     Guest tables_ipvs::f11_changes_are_found_by_polling_where_hooks_are_missing,
+    Guest tables_ipvs::f14_conntrack_tells_the_backend_that_ipvs_chose,
     Guest tables_ipvs::f15_connections_of_ipvs_are_read_for_both_families,
     Everywhere tables_pods::f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_api_says_so,
     Everywhere tables_pods::a_process_that_is_still_in_the_nodes_namespace_names_no_pod,
+    Everywhere processes::f22_sigterm_for_a_containers_init_is_told_with_the_targets_cgroup,
+    Everywhere processes::f22_an_init_without_a_handler_ignores_sigterm_and_is_killed,
+    Everywhere processes::f22_only_signals_from_outside_for_an_init_are_told,
+    Everywhere processes::f23_only_the_leaders_exit_is_told,
+    Everywhere processes::f13_f19_a_connect_carries_the_cgroup_of_its_process,
+    Everywhere processes::f17_a_denied_cgroup_is_silent_with_everything_below_it,
+    Everywhere rungs::rung_connect_by_fentry,
+    Everywhere rungs::rung_connect_by_kprobe,
+    Everywhere rungs::rung_connect_by_raw_tracepoint,
+    Everywhere rungs::rung_connect_call_by_fentry,
+    Everywhere rungs::rung_connect_call_by_tracepoint,
+    Everywhere rungs::rung_connect_call_by_raw_tracepoint,
+    Everywhere rungs::rung_reset_sent_by_kprobe,
+    Everywhere rungs::rung_reset_sent_by_raw_tracepoint,
+    Everywhere rungs::rung_icmp_sent_by_raw_tracepoint,
+    Everywhere rungs::rung_icmp_sent_by_kprobe,
+    Everywhere rungs::doctor_tells_every_fact,
+    Everywhere left_behind::nothing_stays_attached_after_a_kill,
+    Everywhere rungs::messages_cost_nothing_when_they_are_off,
+    Guest ipvs::f11_every_change_of_the_table_is_told_with_its_result,
+    Guest ipvs::f01_a_retransmit_is_dropped_inside_ipvs_and_the_next_goes_to_another_pod,
+    Guest ipvs::f27_without_a_nat_rule_the_retransmit_itself_moves_to_another_pod,
+    Guest ipvs::f01_choices_of_refused_attempts_are_told,
+    Guest ipvs::f02_a_service_without_pods_refuses_by_icmp,
+    Guest ipvs::f02_a_service_without_pods_refuses_by_icmp_over_ipv6,
 ];

@@ -36,6 +36,11 @@ impl Space {
         Self { name, inum }
     }
 
+    /// Its name for `ip`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Moves this thread into it.
     pub fn join(&self) {
         let file = fs::File::open(path(&self.name)).expect("namespace");

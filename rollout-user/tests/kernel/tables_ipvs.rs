@@ -1,13 +1,13 @@
 //! The IPVS reader against a real table: services and destinations of both families, changes found by polling,
-//! connections. Comes in: a guest with ip_vs. Goes out: a panic where they differ.
+//! connections, and conntrack's view of the same choice. Comes in: a guest with ip_vs. Goes out: a panic where they differ.
 
 use super::ipvs_admin::Ipvs;
-use super::tables_network::{Network, PATIENCE, network, run};
+use super::tables_network::{Network, PATIENCE, network, nft, run, set, until};
 use rollout::record::Body;
 use rollout::record::kernel::{DestinationChange, Netns};
 use rollout::record::meta::DataPath;
-use rollout::tables::data_path;
 use rollout::tables::ipvs::{self, connections, poll};
+use rollout::tables::{conntrack, data_path};
 use rollout::timeline::{Next, Timeline, queue};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -17,6 +17,15 @@ const SERVICE: &str = "10.96.0.10:80";
 const SERVICE_V6: &str = "[fd96::10]:80";
 const SERVER: &str = "10.2.0.2:8080";
 const SERVER_V6: &str = "[fd02::2]:8080";
+
+const TRACKING: &str = "\
+table inet track {
+  chain prerouting {
+    type filter hook prerouting priority filter;
+    ct state invalid drop
+  }
+}
+";
 
 fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -120,4 +129,21 @@ pub fn f15_connections_of_ipvs_are_read_for_both_families() {
     let [v4, v6] = clients.map(|client| client.local_addr().unwrap());
     assert_eq!(seen, [(v4, addr(SERVICE), addr(SERVER)), (v6, addr(SERVICE_V6), addr(SERVER_V6))]);
     assert!(found.entries.iter().all(|it| it.state == "ESTABLISHED"), "{found:?}");
+}
+
+pub fn f14_conntrack_tells_the_backend_that_ipvs_chose() {
+    let (net, _table) = balanced();
+    set(&net.node, "net/ipv4/vs/conntrack", "1");
+    // A namespace tracks connections only while some rule asks about them, as those of kube-proxy do.
+    nft(&net.node, TRACKING);
+    let _listener = listen(&net, SERVER);
+    let (inlet, mut timeline) = queue(100);
+    let _worker = conntrack::follow(&net.node, inlet).unwrap();
+    let client = dial(&net, SERVICE).local_addr().unwrap();
+    let records = until(&mut timeline, |body| matches!(body, Body::BackendChosen(_)));
+    let Some(Body::BackendChosen(chosen)) = records.last().map(|record| &record.body) else {
+        panic!("{records:?}");
+    };
+    assert_eq!((chosen.flow.destination, chosen.backend), (addr(SERVICE), addr(SERVER)));
+    assert_eq!(chosen.flow.source_port, Some(client.port()));
 }

@@ -4,7 +4,7 @@
 //! look at their own namespace only.
 
 use rollout::probe::{Filter, Options, Probes, Running};
-use rollout::record::meta::{Hooks, Loss, Stage};
+use rollout::record::meta::{Hook, Hooks, Loss, Stage};
 use rollout::record::{Body, Record};
 use rollout::timeline::{Next, Timeline, queue};
 use std::time::{Duration, Instant};
@@ -40,6 +40,11 @@ impl Trace {
         Self { running, timeline, filter, hooks, records: Vec::new() }
     }
 
+    /// The hook that serves a fact.
+    pub fn hook(&self, fact: &str) -> &Hook {
+        self.hooks.facts.get(fact).expect(fact)
+    }
+
     /// The filter in the kernel.
     pub fn filter(&self) -> &Filter {
         &self.filter
@@ -47,8 +52,7 @@ impl Trace {
 
     /// Whether a fact is served by a hook whose name contains `word`.
     pub fn is_served(&self, fact: &str, word: &str) -> bool {
-        let hook = self.hooks.facts.get(fact).expect(fact);
-        hook.attached.as_ref().is_some_and(|attached| attached.contains(word))
+        self.hook(fact).attached.as_ref().is_some_and(|attached| attached.contains(word))
     }
 
     /// Waits until `find` finds something in the records so far.
