@@ -72,13 +72,14 @@ impl Session {
     /// # Errors
     /// When the probes cannot be loaded or the recording cannot be created; all else degrades, with a note.
     pub fn start(runtime: &tokio::runtime::Runtime, plan: Plan) -> anyhow::Result<Session> {
+        // First, so that a run that cannot start leaves no recording behind.
+        let probes = Probes::load(&plan.probes)?;
         let (inlet, timeline) = queue(QUEUE);
         let writer = plan.record.as_ref().map(|(path, limits)| Writer::create(path, *limits));
         let hub = Hub::start(timeline, writer.transpose()?)?;
         let mut starter = Starter { inlet: inlet.clone(), notes: Vec::new(), workers: Vec::new() };
         starter.header(&plan);
 
-        let probes = Probes::load(&plan.probes)?;
         let filter = probes.filter();
         if !plan.ports.is_empty() {
             filter.set_ports(&plan.ports)?;
@@ -147,6 +148,11 @@ impl Session {
     /// Records that live output was too slow for.
     pub fn skipped(&self) -> u64 {
         self.hub.skipped()
+    }
+
+    /// Puts what was lost until now on the timeline.
+    pub fn flush_losses(&self) {
+        self.sources.probes.flush_losses();
     }
 
     /// Says how the run ended, stops the sources, and waits until everything is recorded.
