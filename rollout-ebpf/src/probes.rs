@@ -13,6 +13,7 @@ mod maps;
 mod memory;
 mod packet;
 mod socket;
+mod stand_in;
 mod task;
 
 mod connect;

@@ -58,6 +58,32 @@ programs! {
     Exit = "exit",
 }
 
+/// Programs with a second one that does the work when the kernel skips the first.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    /// The program `outcome`.
+    Outcome,
+    /// The program `listener`.
+    Listener,
+    /// The program `syn_dropped`.
+    SynDropped,
+}
+
+impl Guarded {
+    /// In the order of their counters.
+    pub const ALL: &[Self] = &[Self::Outcome, Self::Listener, Self::SynDropped];
+
+    /// The first program's name in the object.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Outcome => "outcome",
+            Self::Listener => "listener",
+            Self::SynDropped => "syn_dropped",
+        }
+    }
+}
+
 /// Where a program lost something.
 #[repr(u32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

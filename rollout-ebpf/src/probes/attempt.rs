@@ -40,18 +40,12 @@ impl Attempt {
     #[inline(always)]
     fn record(&self, kind: Kind, time_ns: u64, sk: Address) -> Socket {
         Socket {
-            header: Header::new(time_ns, kind),
             attempt: self.id,
             cgroup: self.cgroup,
-            socket: sk.0,
             duration_ns: time_ns.wrapping_sub(self.started_ns),
-            netns: self.netns,
-            tuple: self.tuple,
             pid: self.pid,
-            errno: 0,
             comm: self.comm,
-            state: 0,
-            padding: [0; 7],
+            ..Socket::of(Header::new(time_ns, kind), sk.0, self.netns, self.tuple)
         }
     }
 
@@ -82,43 +76,56 @@ fn with_port(tuple: Tuple, port: [u8; 2]) -> Tuple {
 /// CLOSE → SYN_SENT. Never takes the port here (F5).
 #[inline(always)]
 pub fn begin(sk: Address) {
-    if keep(sk) != 0 {
-        announce(Program::Outcome, sk);
+    if keep(sk, is_denied(sk)) != 0 {
+        learn_ends(sk);
+        if filter::control().is_some_and(|control| control.connect_hooked == 0) {
+            announce(Program::Outcome, sk);
+        }
     }
 }
 
-/// Keeps a new attempt. Not 0: it is to be announced now, since no hook sees its SYN leave.
+/// Not 0: user space does not want this socket's attempts.
 #[inline(never)]
-fn keep(sk: Address) -> u64 {
-    let Some(control) = filter::control() else { return 0 };
-    let cgroup = socket::cgroup_in_call(sk);
-    let mut attempt = Attempt {
+fn is_denied(sk: Address) -> u64 {
+    let Some(control) = filter::control() else { return 1 };
+    let is_wanted = filter::wants_flow(control, &socket::netns(sk), &socket::tuple(sk))
+        && filter::wants_cgroup(control, socket::cgroup_in_call(sk));
+    u64::from(!is_wanted)
+}
+
+/// Keeps a new attempt. Not 0: it is to be told.
+#[inline(never)]
+fn keep(sk: Address, denied: u64) -> u64 {
+    let attempt = Attempt {
         id: next_attempt(),
         started_ns: now_ns(),
-        cgroup: task::cgroup_id(cgroup),
-        netns: socket::netns(sk),
-        tuple: with_port(socket::tuple(sk), [0; 2]),
+        cgroup: task::cgroup_id(socket::cgroup_in_call(sk)),
+        netns: Space::NONE,
+        tuple: Tuple::NONE,
         pid: task::pid(),
         stale_port: socket::last_port(sk),
         announced: 0,
         established: 0,
-        denied: 0,
+        denied: denied as u8,
         padding: [0; 7],
         comm: task::comm(),
     };
-    if !filter::wants_flow(control, &attempt.netns, &attempt.tuple)
-        || !filter::wants_cgroup(control, cgroup)
-    {
-        attempt.denied = 1;
-    }
-    connect_call::entered_syn_sent(attempt.id, attempt.denied != 0);
+    connect_call::entered_syn_sent(attempt.id, denied != 0);
     if ATTEMPTS.insert(sk.0, &attempt, 0).is_err() {
-        if attempt.denied == 0 {
+        if denied == 0 {
             lost(Program::Outcome, LossPlace::Map);
         }
         return 0;
     }
-    u64::from(control.connect_hooked == 0)
+    u64::from(denied == 0)
+}
+
+/// Where the attempt comes from and goes to, but for its port.
+#[inline(never)]
+fn learn_ends(sk: Address) {
+    let Some(attempt) = wanted(sk) else { return };
+    attempt.netns = socket::netns(sk);
+    attempt.tuple = with_port(socket::tuple(sk), [0; 2]);
 }
 
 /// Tells `Connect`, once, with the time at which the attempt began.

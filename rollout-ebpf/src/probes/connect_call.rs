@@ -107,18 +107,13 @@ fn tell(call: &Call, result: i32) {
     emit(
         Program::ConnectCall,
         Socket {
-            header,
             attempt: call.attempt,
             cgroup: task::cgroup_id(cgroup),
-            socket: sk.0,
             duration_ns: header.time_ns.wrapping_sub(call.started_ns),
-            netns,
-            tuple,
             pid: task::pid(),
             errno: result,
             comm: task::comm(),
-            state: 0,
-            padding: [0; 7],
+            ..Socket::of(header, sk.0, netns, tuple)
         },
     );
 }

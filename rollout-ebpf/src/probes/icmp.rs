@@ -53,17 +53,9 @@ fn tell(skb: Address, icmp_type: i32, icmp_code: i32) {
     emit(
         Program::IcmpSent,
         Packet {
-            header: now(Kind::IcmpSent),
-            netns,
-            tuple: segment.tuple,
-            location: 0,
-            reason: 0,
-            has_reason: 0,
             icmp_type: icmp_type as u8,
             icmp_code: icmp_code as u8,
-            has_socket: 0,
-            state: 0,
-            padding: [0; 7],
+            ..Packet::of(now(Kind::IcmpSent), netns, segment.tuple)
         },
     );
 }

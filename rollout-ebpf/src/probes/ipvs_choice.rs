@@ -100,21 +100,6 @@ fn leave(context: &ProbeContext) -> Option<()> {
     if !filter::wants_flow(filter::control()?, &netns, &segment.tuple) {
         return None;
     }
-    emit(
-        Program::NoDestination,
-        Packet {
-            header: now(Kind::NoDestination),
-            netns,
-            tuple: segment.tuple,
-            location: 0,
-            reason: 0,
-            has_reason: 0,
-            icmp_type: 0,
-            icmp_code: 0,
-            has_socket: 0,
-            state: 0,
-            padding: [0; 7],
-        },
-    );
+    emit(Program::NoDestination, Packet::of(now(Kind::NoDestination), netns, segment.tuple));
     Some(())
 }

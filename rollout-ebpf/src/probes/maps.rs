@@ -8,7 +8,8 @@ use aya_ebpf::{
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
-use rollout_ebpf::{control::Control, program::LOSS_COUNTERS};
+use rollout_ebpf::control::Control;
+use rollout_ebpf::program::{Guarded, LOSS_COUNTERS};
 
 /// All records. User space sets the size at load.
 #[map]
@@ -17,6 +18,14 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 * 1024 * 1024, 0);
 /// New losses by program and place.
 #[map]
 pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTERS, 0);
+
+/// 1 while a guarded program runs on this CPU.
+#[map]
+pub static INSIDE: PerCpuArray<u64> = PerCpuArray::with_max_entries(Guarded::ALL.len() as u32, 0);
+
+/// How often the second program did the work of a guarded one.
+#[map]
+pub static STOOD_IN: PerCpuArray<u64> = PerCpuArray::with_max_entries(Guarded::ALL.len() as u32, 0);
 
 /// Number of the latest attempt.
 #[map]

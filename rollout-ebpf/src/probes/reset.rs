@@ -34,18 +34,10 @@ pub fn reset_received(context: RawTracePointContext) -> i32 {
     emit(
         Program::ResetReceived,
         Socket {
-            header: now(Kind::ResetReceived),
             attempt,
             cgroup: task::cgroup_id(cgroup),
-            socket: sk.0,
-            duration_ns: 0,
-            netns,
-            tuple,
-            pid: 0,
-            errno: 0,
-            comm: [0; 16],
             state: socket::state_of(sk),
-            padding: [0; 7],
+            ..Socket::of(now(Kind::ResetReceived), sk.0, netns, tuple)
         },
     );
     0
@@ -107,17 +99,11 @@ fn tell_sent(sk: Address, skb: Address, reason: Option<u32>) {
     emit(
         Program::ResetSent,
         Packet {
-            header: now(Kind::ResetSent),
-            netns,
-            tuple,
-            location: 0,
             reason: reason.unwrap_or(0),
             has_reason: u8::from(reason.is_some()),
-            icmp_type: 0,
-            icmp_code: 0,
             has_socket: u8::from(!sk.is_null()),
             state: if sk.is_null() { 0 } else { socket::state_of(sk) },
-            padding: [0; 7],
+            ..Packet::of(now(Kind::ResetSent), netns, tuple)
         },
     );
 }

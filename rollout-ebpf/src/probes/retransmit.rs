@@ -40,18 +40,11 @@ fn tell(sk: Address, errno: i32) {
     emit(
         Program::SynRetransmit,
         Socket {
-            header: now(Kind::SynRetransmit),
             attempt,
             cgroup: task::cgroup_id(cgroup),
-            socket: sk.0,
-            duration_ns: 0,
-            netns,
-            tuple,
-            pid: 0,
             errno,
-            comm: [0; 16],
             state: socket::state::SYN_SENT,
-            padding: [0; 7],
+            ..Socket::of(now(Kind::SynRetransmit), sk.0, netns, tuple)
         },
     );
 }

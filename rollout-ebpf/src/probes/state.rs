@@ -3,10 +3,10 @@
 use super::emit::{emit, now};
 use super::memory::Address;
 use super::socket::state::{CLOSE, ESTABLISHED, LISTEN, SYN_SENT};
-use super::{attempt, filter, socket, task};
+use super::{attempt, filter, socket, stand_in, task};
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::debug;
-use rollout_ebpf::program::Program;
+use rollout_ebpf::program::{Guarded, Program};
 use rollout_ebpf::record::Kind;
 use rollout_ebpf::record::address::{Endpoint, Tuple};
 use rollout_ebpf::record::socket::Socket;
@@ -14,12 +14,25 @@ use rollout_ebpf::record::socket::Socket;
 /// Clients.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn outcome(context: RawTracePointContext) -> i32 {
+    stand_in::first(Guarded::Outcome, || follow(&context));
+    0
+}
+
+/// When the kernel skips the first.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub fn outcome_again(context: RawTracePointContext) -> i32 {
+    stand_in::second(Guarded::Outcome, || follow(&context));
+    0
+}
+
+#[inline(always)]
+fn follow(context: &RawTracePointContext) {
     let sk = Address(context.arg(0));
     let (old, new): (i32, i32) = (context.arg(1), context.arg(2));
     if socket::protocol(sk) != socket::TCP {
-        return 0;
+        return;
     }
-    debug!(&context, "socket {:x}: state {} to {}", sk.0, old, new);
+    debug!(context, "socket {:x}: state {} to {}", sk.0, old, new);
     if old == i32::from(CLOSE) && new == i32::from(SYN_SENT) {
         attempt::begin(sk);
     } else if new == i32::from(ESTABLISHED) {
@@ -27,7 +40,6 @@ pub fn outcome(context: RawTracePointContext) -> i32 {
     } else if new == i32::from(CLOSE) {
         attempt::closed(sk);
     }
-    0
 }
 
 /// A socket that is destroyed without a transition to CLOSE must not leave its attempt behind.
@@ -37,9 +49,23 @@ pub fn outcome_destroyed(context: RawTracePointContext) -> i32 {
     0
 }
 
-/// Servers. Accepted children (LISTEN → SYN_RECV) and MPTCP's duplicates are not listeners (F9).
+/// Servers.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn listener(context: RawTracePointContext) -> i32 {
+    stand_in::first(Guarded::Listener, || serve(&context));
+    0
+}
+
+/// When the kernel skips the first.
+#[raw_tracepoint(tracepoint = "inet_sock_set_state")]
+pub fn listener_again(context: RawTracePointContext) -> i32 {
+    stand_in::second(Guarded::Listener, || serve(&context));
+    0
+}
+
+/// Accepted children (LISTEN → SYN_RECV) and MPTCP's duplicates are not listeners (F9).
+#[inline(always)]
+fn serve(context: &RawTracePointContext) {
     let sk = Address(context.arg(0));
     let (old, new): (i32, i32) = (context.arg(1), context.arg(2));
     let kind = if old == i32::from(CLOSE) && new == i32::from(LISTEN) {
@@ -47,12 +73,11 @@ pub fn listener(context: RawTracePointContext) -> i32 {
     } else if old == i32::from(LISTEN) && new == i32::from(CLOSE) {
         Kind::ListenerClosed
     } else {
-        return 0;
+        return;
     };
     if socket::protocol(sk) == socket::TCP {
         tell_listener(kind, sk);
     }
-    0
 }
 
 #[inline(always)]
@@ -75,19 +100,6 @@ fn tell_listener(kind: Kind, sk: Address) {
     }
     emit(
         Program::Listener,
-        Socket {
-            header: now(kind),
-            attempt: 0,
-            cgroup: task::cgroup_id(cgroup),
-            socket: sk.0,
-            duration_ns: 0,
-            netns,
-            tuple,
-            pid: 0,
-            errno: 0,
-            comm: [0; 16],
-            state: 0,
-            padding: [0; 7],
-        },
+        Socket { cgroup: task::cgroup_id(cgroup), ..Socket::of(now(kind), sk.0, netns, tuple) },
     );
 }

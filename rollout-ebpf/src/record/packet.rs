@@ -32,4 +32,24 @@ pub struct Packet {
     pub padding: [u8; 7],
 }
 
+impl Packet {
+    /// About a packet and nothing else: no reason, no socket, no ICMP.
+    #[inline(always)]
+    pub const fn of(header: Header, netns: Space, tuple: Tuple) -> Self {
+        Self {
+            header,
+            netns,
+            tuple,
+            location: 0,
+            reason: 0,
+            has_reason: 0,
+            icmp_type: 0,
+            icmp_code: 0,
+            has_socket: 0,
+            state: 0,
+            padding: [0; 7],
+        }
+    }
+}
+
 const _: () = assert!(size_of::<Packet>() == 96);

@@ -34,4 +34,25 @@ pub struct Socket {
     pub padding: [u8; 7],
 }
 
+impl Socket {
+    /// About a socket and nothing else: no attempt, no caller, no error.
+    #[inline(always)]
+    pub const fn of(header: Header, socket: u64, netns: Space, tuple: Tuple) -> Self {
+        Self {
+            header,
+            attempt: 0,
+            cgroup: 0,
+            socket,
+            duration_ns: 0,
+            netns,
+            tuple,
+            pid: 0,
+            errno: 0,
+            comm: [0; 16],
+            state: 0,
+            padding: [0; 7],
+        }
+    }
+}
+
 const _: () = assert!(size_of::<Socket>() == 136);

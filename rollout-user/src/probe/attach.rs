@@ -20,14 +20,7 @@ pub struct Attached {
 
 /// Loads the program if it is not loaded yet, and attaches it.
 pub fn attach(ebpf: &mut Ebpf, kernel: &Kernel, hook: &Hook) -> Result<Attached> {
-    let name = match *hook {
-        Hook::Fentry(name, _)
-        | Hook::Fexit(name, _)
-        | Hook::Kprobe(name, _)
-        | Hook::Kretprobe(name, _)
-        | Hook::Tracepoint(name, _, _)
-        | Hook::Raw(name, _) => name,
-    };
+    let name = hook.program();
     let program = program(ebpf, name)?;
     match *hook {
         Hook::Fentry(_, function) => {
@@ -106,7 +99,7 @@ fn verdict(log: &str) -> Option<&str> {
         .rfind(|line| !STATISTICS.iter().any(|start| line.starts_with(start)))
 }
 
-/// Detaches and unloads a program that was attached in vain.
+/// Detaches and unloads a program that is of no use any more.
 pub fn unload(ebpf: &mut Ebpf, name: &str) {
     if let Some(program) = ebpf.program_mut(name) {
         detach(program);

@@ -21,6 +21,20 @@ pub enum Hook {
     Raw(&'static str, &'static str),
 }
 
+impl Hook {
+    /// The program's name in the object.
+    pub const fn program(&self) -> &'static str {
+        match self {
+            Self::Fentry(program, _)
+            | Self::Fexit(program, _)
+            | Self::Kprobe(program, _)
+            | Self::Kretprobe(program, _)
+            | Self::Tracepoint(program, _, _)
+            | Self::Raw(program, _) => program,
+        }
+    }
+}
+
 /// One rung of a fact's ladder.
 pub struct Step {
     /// What kind of hook.
@@ -62,29 +76,53 @@ const fn step(rung: Rung, label: &'static str, hooks: &'static [Hook]) -> Step {
     Step { rung, label, hooks, needs: Needs::Nothing, blind: None }
 }
 
-const fn raw(name: &'static str, step: &'static [Step], blind: &'static str) -> Fact {
-    Fact { name, steps: step, blind, of_ipvs: false }
+const fn fact(name: &'static str, steps: &'static [Step], blind: &'static str) -> Fact {
+    Fact { name, steps, blind, of_ipvs: false }
 }
 
-const fn ipvs(label: &'static str, hooks: &'static [Hook]) -> Step {
-    Step { rung: Rung::Kprobe, label, hooks, needs: Needs::Ipvs, blind: None }
+const fn ipvs(name: &'static str, steps: &'static [Step], blind: &'static str) -> Fact {
+    Fact { name, steps, blind, of_ipvs: true }
+}
+
+const fn ipvs_step(label: &'static str, hooks: &'static [Hook]) -> Step {
+    Step { needs: Needs::Ipvs, ..step(Rung::Kprobe, label, hooks) }
+}
+
+/// One program at one hook: the kind, the program, where.
+macro_rules! single {
+    (raw $program:literal $tracepoint:literal) => {
+        step(
+            Rung::RawTracepoint,
+            concat!("raw tracepoint ", $tracepoint),
+            &[Hook::Raw($program, $tracepoint)],
+        )
+    };
+    (raw twice $program:literal $again:literal $tracepoint:literal) => {
+        step(
+            Rung::RawTracepoint,
+            concat!("raw tracepoint ", $tracepoint),
+            &[Hook::Raw($program, $tracepoint), Hook::Raw($again, $tracepoint)],
+        )
+    };
+    (kprobe $program:literal $function:literal) => {
+        step(Rung::Kprobe, concat!("kprobe ", $function), &[Hook::Kprobe($program, $function)])
+    };
+    (ipvs $program:literal $function:literal) => {
+        ipvs_step(concat!("kprobe ", $function), &[Hook::Kprobe($program, $function)])
+    };
 }
 
 /// `connect` comes before `outcome`: whether `tcp_connect` is hooked must be known when the first attempt begins.
 pub static FACTS: &[Fact] = &[
-    Fact {
-        name: "connect",
-        steps: &[
+    fact(
+        "connect",
+        &[
             step(
                 Rung::Fentry,
                 "fentry tcp_connect",
                 &[Hook::Fentry("connect_fentry", "tcp_connect")],
             ),
-            step(
-                Rung::Kprobe,
-                "kprobe tcp_connect",
-                &[Hook::Kprobe("connect_kprobe", "tcp_connect")],
-            ),
+            single!(kprobe "connect_kprobe" "tcp_connect"),
             Step {
                 // The programs of `outcome` do it.
                 blind: Some(
@@ -93,31 +131,27 @@ pub static FACTS: &[Fact] = &[
                 ..step(Rung::RawTracepoint, "raw tracepoint inet_sock_set_state", &[])
             },
         ],
-        blind: "connects are not seen",
-        of_ipvs: false,
-    },
-    raw(
+        "connects are not seen",
+    ),
+    fact(
         "outcome",
         &[step(
             Rung::RawTracepoint,
             "raw tracepoints inet_sock_set_state, tcp_destroy_sock",
             &[
                 Hook::Raw("outcome", "inet_sock_set_state"),
+                Hook::Raw("outcome_again", "inet_sock_set_state"),
                 Hook::Raw("outcome_destroyed", "tcp_destroy_sock"),
             ],
         )],
         "connects and their outcomes are not seen",
     ),
-    raw(
+    fact(
         "listener",
-        &[step(
-            Rung::RawTracepoint,
-            "raw tracepoint inet_sock_set_state",
-            &[Hook::Raw("listener", "inet_sock_set_state")],
-        )],
+        &[single!(raw twice "listener" "listener_again" "inet_sock_set_state")],
         "when a server began or stopped to listen is not seen",
     ),
-    raw(
+    fact(
         "connect_call",
         &[
             step(
@@ -147,44 +181,25 @@ pub static FACTS: &[Fact] = &[
         ],
         "connects that fail before anything is sent (no route, no permission) are not seen",
     ),
-    raw(
+    fact(
         "syn_retransmit",
-        &[step(
-            Rung::RawTracepoint,
-            "raw tracepoint tcp_retransmit_skb",
-            &[Hook::Raw("syn_retransmit", "tcp_retransmit_skb")],
-        )],
+        &[single!(raw "syn_retransmit" "tcp_retransmit_skb")],
         "retransmitted SYNs are not seen",
     ),
-    raw(
+    fact(
         "syn_dropped",
-        &[step(
-            Rung::RawTracepoint,
-            "raw tracepoint kfree_skb",
-            &[Hook::Raw("syn_dropped", "kfree_skb")],
-        )],
+        &[single!(raw twice "syn_dropped" "syn_dropped_again" "kfree_skb")],
         "where a SYN was dropped is not seen",
     ),
-    raw(
+    fact(
         "reset_received",
-        &[step(
-            Rung::RawTracepoint,
-            "raw tracepoint tcp_receive_reset",
-            &[Hook::Raw("reset_received", "tcp_receive_reset")],
-        )],
+        &[single!(raw "reset_received" "tcp_receive_reset")],
         "RSTs received are not seen",
     ),
-    raw(
+    fact(
         "reset_sent",
         &[
-            Step {
-                needs: Needs::ResetReason,
-                ..step(
-                    Rung::RawTracepoint,
-                    "raw tracepoint tcp_send_reset",
-                    &[Hook::Raw("reset_sent", "tcp_send_reset")],
-                )
-            },
+            Step { needs: Needs::ResetReason, ..single!(raw "reset_sent" "tcp_send_reset") },
             step(
                 Rung::Kprobe,
                 "kprobes tcp_v4_send_reset, tcp_v6_send_reset; raw tracepoint tcp_send_reset",
@@ -196,51 +211,34 @@ pub static FACTS: &[Fact] = &[
             ),
             Step {
                 blind: Some("RSTs from closed ports are not seen on this kernel"),
-                ..step(
-                    Rung::RawTracepoint,
-                    "raw tracepoint tcp_send_reset",
-                    &[Hook::Raw("reset_sent", "tcp_send_reset")],
-                )
+                ..single!(raw "reset_sent" "tcp_send_reset")
             },
         ],
         "RSTs sent are not seen",
     ),
-    raw(
+    fact(
         "icmp_sent",
-        &[
-            step(
-                Rung::RawTracepoint,
-                "raw tracepoint icmp_send",
-                &[Hook::Raw("icmp_sent", "icmp_send")],
-            ),
-            step(
-                Rung::Kprobe,
-                "kprobe __icmp_send",
-                &[Hook::Kprobe("icmp_sent_v4", "__icmp_send")],
-            ),
-        ],
+        &[single!(raw "icmp_sent" "icmp_send"), single!(kprobe "icmp_sent_v4" "__icmp_send")],
         "ICMP errors sent for IPv4 are not seen",
     ),
-    raw(
+    fact(
         "icmp6_sent",
-        &[step(Rung::Kprobe, "kprobe icmp6_send", &[Hook::Kprobe("icmp_sent_v6", "icmp6_send")])],
+        &[single!(kprobe "icmp_sent_v6" "icmp6_send")],
         "ICMPv6 errors sent are not seen",
     ),
-    Fact {
-        name: "ipvs_choice",
-        steps: &[ipvs("kprobe ip_vs_conn_new", &[Hook::Kprobe("ipvs_choice", "ip_vs_conn_new")])],
-        blind: "which backend IPVS chose is known from conntrack at best",
-        of_ipvs: true,
-    },
-    Fact {
-        name: "no_destination",
-        steps: &[ipvs("kprobe ip_vs_leave", &[Hook::Kprobe("no_destination", "ip_vs_leave")])],
-        blind: "SYNs for which IPVS had no destination are not told apart",
-        of_ipvs: true,
-    },
-    Fact {
-        name: "ipvs_destination",
-        steps: &[ipvs(
+    ipvs(
+        "ipvs_choice",
+        &[single!(ipvs "ipvs_choice" "ip_vs_conn_new")],
+        "which backend IPVS chose is known from conntrack at best",
+    ),
+    ipvs(
+        "no_destination",
+        &[single!(ipvs "no_destination" "ip_vs_leave")],
+        "SYNs for which IPVS had no destination are not told apart",
+    ),
+    ipvs(
+        "ipvs_destination",
+        &[ipvs_step(
             "kprobes and kretprobes ip_vs_add_dest, ip_vs_edit_dest, ip_vs_del_dest",
             &[
                 Hook::Kretprobe("ipvs_returned", "ip_vs_add_dest"),
@@ -251,37 +249,27 @@ pub static FACTS: &[Fact] = &[
                 Hook::Kprobe("ipvs_delete", "ip_vs_del_dest"),
             ],
         )],
-        blind: "changes of IPVS destinations are known from polling only",
-        of_ipvs: true,
-    },
-    Fact {
-        name: "ipvs_service",
-        steps: &[ipvs(
+        "changes of IPVS destinations are known from polling only",
+    ),
+    ipvs(
+        "ipvs_service",
+        &[ipvs_step(
             "kprobes ip_vs_unlink_service, ip_vs_flush",
             &[
                 Hook::Kprobe("ipvs_unlink", "ip_vs_unlink_service"),
                 Hook::Kprobe("ipvs_flush", "ip_vs_flush"),
             ],
         )],
-        blind: "deletions of IPVS services are known from polling only",
-        of_ipvs: true,
-    },
-    raw(
+        "deletions of IPVS services are known from polling only",
+    ),
+    fact(
         "signal",
-        &[step(
-            Rung::RawTracepoint,
-            "raw tracepoint signal_generate",
-            &[Hook::Raw("signal", "signal_generate")],
-        )],
+        &[single!(raw "signal" "signal_generate")],
         "when a container was told to stop is not seen",
     ),
-    raw(
+    fact(
         "exit",
-        &[step(
-            Rung::RawTracepoint,
-            "raw tracepoint sched_process_exit",
-            &[Hook::Raw("exit", "sched_process_exit")],
-        )],
+        &[single!(raw "exit" "sched_process_exit")],
         "when a container's process ended is not seen",
     ),
 ];

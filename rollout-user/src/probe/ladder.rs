@@ -12,6 +12,8 @@ use crate::error::hinted;
 use crate::record::meta::{Hook, Hooks};
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 /// Kinds of hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +32,8 @@ pub enum Rung {
 pub struct Ladder {
     force: BTreeMap<String, Rung>,
     with_ipvs: bool,
+    /// Which ip_vs the hooks are in.
+    ipvs: Option<u64>,
     served: BTreeMap<&'static str, Hook>,
     /// Attached programs, for the runs that the kernel skips.
     pub missed: Missed,
@@ -40,6 +44,7 @@ impl Ladder {
         Self {
             force: options.force.clone(),
             with_ipvs: options.ipvs,
+            ipvs: loaded_ipvs(),
             served: BTreeMap::new(),
             missed: Missed::default(),
         }
@@ -51,9 +56,18 @@ impl Ladder {
         self.try_missing(loaded, kernel, |fact| with_ipvs || !fact.of_ipvs)
     }
 
-    /// Tries ip_vs again, which may have been loaded since.
-    pub fn climb_ipvs(&mut self, loaded: &mut Loaded, kernel: &Kernel) -> bool {
-        self.try_missing(loaded, kernel, |fact| fact.of_ipvs)
+    /// Hooks ip_vs when it was loaded since the last look, and gives it up when it was unloaded. Returns whether
+    /// anything changed.
+    pub fn follow_ipvs(&mut self, loaded: &mut Loaded, kernel: &Kernel) -> bool {
+        let now = loaded_ipvs();
+        if now == self.ipvs || !self.with_ipvs {
+            return false;
+        }
+        let had = std::mem::replace(&mut self.ipvs, now).is_some();
+        let has_left = had && self.leave_ipvs(loaded);
+        let has_come =
+            now.is_some() && self.try_missing(loaded, kernel, |fact: &Fact| fact.of_ipvs);
+        has_left || has_come
     }
 
     fn try_missing(
@@ -69,9 +83,22 @@ impl Ladder {
         is_new
     }
 
-    /// Whether ip_vs was asked for and is not hooked completely.
-    pub fn waits_for_ipvs(&self) -> bool {
-        self.with_ipvs && FACTS.iter().any(|fact| fact.of_ipvs && self.is_missing(fact))
+    /// Gives up hooks that the kernel disabled when it unloaded ip_vs.
+    fn leave_ipvs(&mut self, loaded: &mut Loaded) -> bool {
+        let mut has_left = false;
+        for fact in FACTS.iter().filter(|fact| fact.of_ipvs) {
+            if self.is_missing(fact) {
+                continue;
+            }
+            for hook in fact.steps.iter().flat_map(|step| step.hooks) {
+                attach::unload(&mut loaded.ebpf, hook.program());
+            }
+            let refused = vec!["ip_vs was unloaded".to_owned()];
+            let blind = Some(fact.blind.to_owned());
+            self.served.insert(fact.name, Hook { attached: None, refused, blind });
+            has_left = true;
+        }
+        has_left
     }
 
     fn is_missing(&self, fact: &Fact) -> bool {
@@ -94,6 +121,9 @@ impl Ladder {
                 }
                 Err(reason) => refused.push(format!("{}: {reason:#}", step.label)),
             }
+        }
+        if refused.is_empty() {
+            refused.push("no hook of the forced kind".to_owned());
         }
         let blind = Some(fact.blind.to_owned());
         self.served.insert(fact.name, Hook { attached: None, refused, blind });
@@ -157,4 +187,11 @@ fn tell_programs(step: &Step, loaded: &Loaded) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// The module as it is loaded now, by the inode of its directory in sysfs: unloaded and loaded again it has another.
+fn loaded_ipvs() -> Option<u64> {
+    let state = fs::read_to_string("/sys/module/ip_vs/initstate").ok()?;
+    let directory = fs::metadata("/sys/module/ip_vs").ok()?;
+    (state.trim() == "live").then(|| directory.ino())
 }

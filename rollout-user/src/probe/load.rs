@@ -57,7 +57,7 @@ pub fn load(kernel: &Kernel, options: &Options) -> Result<Loaded> {
     Ok(Loaded {
         log: options.log.then(|| log::messages(&mut ebpf)).transpose()?,
         ring: RingBuf::try_from(take(&mut ebpf, "EVENTS")?).context("map `EVENTS`")?,
-        counters: Counters::new(take(&mut ebpf, "LOSSES")?)?,
+        counters: Counters::new(take(&mut ebpf, "LOSSES")?, take(&mut ebpf, "STOOD_IN")?)?,
         module: Array::try_from(take(&mut ebpf, "MODULE_OFFSETS")?)
             .context("map `MODULE_OFFSETS`")?,
         filter: Filter::new(&mut ebpf)?,

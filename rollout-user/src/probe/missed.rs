@@ -1,17 +1,24 @@
 //! Runs that the kernel itself skipped: a program that would interrupt itself on the same CPU does not run.
 //!
-//! In: `/proc/self/fdinfo` of the attached programs (`recursion_misses`, since Linux 5.12). Out: `Loss` records.
+//! In: `/proc/self/fdinfo` of the attached programs (`recursion_misses`, since Linux 5.12), and how often the second
+//! program of a guarded one did its work. Out: `Loss` records of what neither did.
 
 use crate::record::meta::{Loss, Stage};
 use aya::programs::ProgramFd;
+use rollout_ebpf::program::Guarded;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
+/// Programs whose skipped runs lose nothing: the second ones of guarded programs, since the first ran then, and the one
+/// that only clears an attempt which the transition to CLOSE has told and cleared before.
+const HARMLESS: [&str; 4] =
+    ["outcome_again", "listener_again", "syn_dropped_again", "outcome_destroyed"];
+
 /// Holds the attached programs, so that their counters can be read after they were detached.
 #[derive(Default)]
 pub struct Missed {
-    programs: BTreeMap<String, Watched>,
+    programs: BTreeMap<&'static str, Watched>,
 }
 
 struct Watched {
@@ -22,23 +29,32 @@ struct Watched {
 
 impl Missed {
     /// Watches one more program.
-    pub fn watch(&mut self, program: &str, fact: &'static str, descriptor: ProgramFd) {
-        self.programs.insert(program.to_owned(), Watched { descriptor, fact, told: 0 });
+    pub fn watch(&mut self, program: &'static str, fact: &'static str, descriptor: ProgramFd) {
+        if !HARMLESS.contains(&program) {
+            self.programs.insert(program, Watched { descriptor, fact, told: 0 });
+        }
     }
 
-    /// What was skipped since the last call, which was at `since_ns`.
-    pub fn new_losses(&mut self, since_ns: u64) -> Vec<Loss> {
+    /// What was skipped since the last call, which was at `since_ns`, and not done by a second program; `stood_in`
+    /// counts those.
+    pub fn new_losses(&mut self, since_ns: u64, stood_in: impl Fn(Guarded) -> u64) -> Vec<Loss> {
+        // All skipped runs before any work of a second program, which comes right after: a run in between must not
+        // look like a loss.
+        let skipped: Vec<_> =
+            self.programs.values().map(|watched| skipped(&watched.descriptor)).collect();
         let mut losses = Vec::new();
-        for watched in self.programs.values_mut() {
-            let Some(total) = skipped(&watched.descriptor) else { continue };
-            if total > watched.told {
+        for ((program, watched), total) in self.programs.iter_mut().zip(skipped) {
+            let Some(total) = total else { continue };
+            let guarded = Guarded::ALL.iter().find(|guarded| guarded.program() == *program);
+            let lost = total.saturating_sub(guarded.map_or(0, |guarded| stood_in(*guarded)));
+            if lost > watched.told {
                 losses.push(Loss {
                     stage: Stage::Skipped,
                     program: watched.fact.to_owned(),
-                    count: total - watched.told,
+                    count: lost - watched.told,
                     since_ns,
                 });
-                watched.told = total;
+                watched.told = lost;
             }
         }
         losses

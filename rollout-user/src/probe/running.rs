@@ -55,7 +55,6 @@ impl Running {
             wake: wake.clone(),
             told_ns: now,
             undecoded: 0,
-            ipvs_alive: false,
         };
         let thread = std::thread::Builder::new()
             .name("ring".into())
@@ -97,7 +96,6 @@ struct Reader {
     wake: Arc<OwnedFd>,
     told_ns: u64,
     undecoded: u64,
-    ipvs_alive: bool,
 }
 
 impl Reader {
@@ -154,7 +152,8 @@ impl Reader {
         let since_ns = self.told_ns;
         self.told_ns = monotonic_ns();
         let mut losses = self.loaded.counters.new_losses(since_ns);
-        losses.extend(self.ladder.missed.new_losses(since_ns));
+        let counters = &self.loaded.counters;
+        losses.extend(self.ladder.missed.new_losses(since_ns, |which| counters.stood_in(which)));
         let count = std::mem::take(&mut self.undecoded);
         if count > 0 {
             let program = "ring".to_owned();
@@ -165,16 +164,9 @@ impl Reader {
         }
     }
 
-    /// Hooks ip_vs when its module has come alive since the last look.
+    /// Follows ip_vs, which may be loaded and unloaded at any time.
     fn look_for_ipvs(&mut self) {
-        let is_alive = std::fs::read_to_string("/sys/module/ip_vs/initstate")
-            .is_ok_and(|state| state.trim() == "live");
-        let has_come = is_alive && !self.ipvs_alive;
-        self.ipvs_alive = is_alive;
-        if has_come
-            && self.ladder.waits_for_ipvs()
-            && self.ladder.climb_ipvs(&mut self.loaded, &self.kernel)
-        {
+        if self.ladder.follow_ipvs(&mut self.loaded, &self.kernel) {
             self.inlet.push_now(Body::Hooks(self.ladder.hooks()));
         }
     }
