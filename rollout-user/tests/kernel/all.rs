@@ -3,7 +3,9 @@
 //! To add a test: a function without arguments that panics when it fails, and a line in the list.
 #![allow(clippy::unwrap_used, reason = "a test panics when something is not as expected")]
 
+mod child;
 mod connects;
+mod faults;
 mod filters;
 pub mod harness;
 mod ipvs;
@@ -12,10 +14,12 @@ mod ipvs_setup;
 mod left_behind;
 mod listeners;
 mod losses;
+mod modules;
 mod platform;
 mod processes;
 mod resets;
 mod rungs;
+mod softirq;
 mod space;
 mod tables_conntrack;
 mod tables_data_path;
@@ -89,6 +93,8 @@ pub const TESTS: &[Test] = tests![
     Everywhere processes::f23_only_the_leaders_exit_is_told,
     Everywhere processes::f13_f19_a_connect_carries_the_cgroup_of_its_process,
     Everywhere processes::f17_a_denied_cgroup_is_silent_with_everything_below_it,
+    Everywhere softirq::f18_a_retransmit_is_filtered_by_its_sockets_cgroup,
+    Guest softirq::f18_a_denied_sockets_retransmit_stays_denied,
     Everywhere rungs::rung_connect_by_fentry,
     Everywhere rungs::rung_connect_by_kprobe,
     Everywhere rungs::rung_connect_by_raw_tracepoint,
@@ -101,6 +107,11 @@ pub const TESTS: &[Test] = tests![
     Everywhere rungs::rung_icmp_sent_by_kprobe,
     Everywhere rungs::doctor_tells_every_fact,
     Everywhere left_behind::nothing_stays_attached_after_a_kill,
+    Everywhere faults::without_type_information_it_says_what_kernel_it_needs,
+    Everywhere faults::without_a_right_it_says_which_ones_it_needs,
+    Everywhere faults::a_missing_hook_is_said_by_fact_at_the_end,
+    Everywhere faults::a_burst_into_a_small_ring_ends_with_exit_code_3,
+    Guest faults::a_stepped_clock_moves_no_event_and_is_recorded,
     Everywhere rungs::messages_cost_nothing_when_they_are_off,
     Guest ipvs::f11_every_change_of_the_table_is_told_with_its_result,
     Guest ipvs::f01_a_retransmit_is_dropped_inside_ipvs_and_the_next_goes_to_another_pod,
@@ -108,4 +119,6 @@ pub const TESTS: &[Test] = tests![
     Guest ipvs::f01_choices_of_refused_attempts_are_told,
     Guest ipvs::f02_a_service_without_pods_refuses_by_icmp,
     Guest ipvs::f02_a_service_without_pods_refuses_by_icmp_over_ipv6,
+    Guest modules::ip_vs_that_is_loaded_later_is_hooked_then,
+    Guest modules::ip_vs_that_is_loaded_again_is_hooked_again,
 ];
