@@ -150,11 +150,6 @@ impl Session {
         self.hub.skipped()
     }
 
-    /// Puts what was lost until now on the timeline.
-    pub fn flush_losses(&self) {
-        self.sources.probes.flush_losses();
-    }
-
     /// Says how the run ended, stops the sources, and waits until everything is recorded.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ fn changes(records: &[Record], node: &Space) -> Vec<IpvsDestination> {
 
 pub fn f11_every_change_of_the_table_is_told_with_its_result() {
     let cluster = Cluster::new();
-    let trace = Trace::start();
+    let trace = Trace::with_ipvs();
     assert!(trace.is_served("ipvs_destination", "kprobe"), "{:?}", trace.hook("ipvs_destination"));
     let (service, a, b) = (at(SERVICE), at(POD_A), at(POD_B));
     add_service(service);
@@ -142,7 +142,7 @@ fn moves_to_another_pod(cluster: &Cluster) -> (usize, u64) {
     cluster.node.join();
     add_service(service);
     add(service, a, 1).unwrap();
-    let mut trace = Trace::start();
+    let mut trace = Trace::with_ipvs();
     cluster.client.join();
     let _socket = start_connect(service);
     let begun = connect_to(&mut trace, &cluster.client, service);
@@ -200,7 +200,7 @@ pub fn f01_choices_of_refused_attempts_are_told() {
     add_service(service);
     add(service, a, 1).unwrap();
     add(service, b, 1).unwrap();
-    let mut trace = Trace::start();
+    let mut trace = Trace::with_ipvs();
     cluster.client.join();
     for _ in 0..4 {
         assert!(TcpStream::connect(service).is_err());
@@ -241,7 +241,7 @@ fn refuses_by_icmp(service: SocketAddr, icmp: (u8, u8)) {
         run(&format!("ip address add {}/128 dev kube-ipvs0 nodad", service.ip()));
         run("ip link set kube-ipvs0 up");
     }
-    let mut trace = Trace::start();
+    let mut trace = Trace::with_ipvs();
     let error = TcpStream::connect(service).unwrap_err();
     assert_eq!(error.raw_os_error(), Some(libc::ECONNREFUSED));
     let begun = connect_to(&mut trace, &cluster.node, service);

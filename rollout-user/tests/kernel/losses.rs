@@ -26,7 +26,8 @@ fn burst() {
 
 pub fn a_burst_into_a_small_ring_is_delivered_or_counted_exactly() {
     let _space = Space::enter();
-    let probes = Probes::load(&Options { ring_bytes: 4096, ..Options::default() }).unwrap();
+    let probes =
+        Probes::load(&Options { ring_bytes: 4096, ipvs: false, ..Options::default() }).unwrap();
     probes.filter().set_ports(&BTreeSet::from([PORT])).unwrap();
     // Nobody reads yet: nearly all of this is lost. Then the reader races with the second burst.
     burst();
@@ -76,7 +77,7 @@ pub fn a_burst_into_a_small_ring_is_delivered_or_counted_exactly() {
 
 pub fn a_full_map_of_attempts_is_counted() {
     let _space = Space::enter();
-    let probes = Probes::load(&Options { attempts: 4, ..Options::default() }).unwrap();
+    let probes = Probes::load(&Options { attempts: 4, ipvs: false, ..Options::default() }).unwrap();
     probes.filter().set_ports(&BTreeSet::from([PORT])).unwrap();
     let trace = Trace::of(probes);
     let server = TcpListener::bind(("127.0.0.1", PORT)).unwrap();

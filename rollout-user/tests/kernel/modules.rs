@@ -84,7 +84,7 @@ fn is_hooked(trace: &mut Trace, number: u16) {
 pub fn ip_vs_that_is_loaded_later_is_hooked_then() {
     let _space = Space::enter();
     let unloaded = Unloaded::now();
-    let mut trace = Trace::start();
+    let mut trace = Trace::with_ipvs();
     for fact in FACTS {
         let hook = trace.hook(fact);
         assert!(hook.attached.is_none() && hook.blind.is_some(), "{fact}: {hook:?}");
@@ -97,7 +97,7 @@ pub fn ip_vs_that_is_loaded_later_is_hooked_then() {
 
 pub fn ip_vs_that_is_loaded_again_is_hooked_again() {
     let _space = Space::enter();
-    let mut trace = Trace::start();
+    let mut trace = Trace::with_ipvs();
     is_hooked(&mut trace, 80);
     let unloaded = Unloaded::now();
     let gone = statement(&mut trace, 1);

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 
 fn force(fact: &str, rung: Rung) -> Options {
-    Options { force: BTreeMap::from([(fact.to_owned(), rung)]), ..Options::default() }
+    let force = BTreeMap::from([(fact.to_owned(), rung)]);
+    Options { force, ipvs: false, ..Options::default() }
 }
 
 /// Forces a rung. Where it is refused the reason must be said, and nothing else must serve the fact.
@@ -162,7 +163,7 @@ pub fn doctor_tells_every_fact() {
 /// Debug messages are removed by the verifier when they are off.
 pub fn messages_cost_nothing_when_they_are_off() {
     let count = |log: bool| {
-        let probes = Probes::load(&Options { log, ..Options::default() }).unwrap();
+        let probes = Probes::load(&Options { log, ipvs: false, ..Options::default() }).unwrap();
         probes.verified_instructions("outcome")
     };
     let (Some(off), Some(on)) = (count(false), count(true)) else {

@@ -22,8 +22,13 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Attaches with the defaults.
+    /// Attaches with the defaults, but for ip_vs: in a guest its hooks take longer to detach than all others.
     pub fn start() -> Self {
+        Self::with(&Options { ipvs: false, ..Options::default() })
+    }
+
+    /// Attaches everything.
+    pub fn with_ipvs() -> Self {
         Self::with(&Options::default())
     }
 
