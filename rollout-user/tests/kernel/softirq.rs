@@ -6,6 +6,7 @@ use super::child::{Cgroup, Child, fork};
 use super::space::{Space, drop_syns, set};
 use super::trace::Trace;
 use rollout::record::{Body, Record};
+use rollout::timeline::monotonic_ns;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -62,9 +63,10 @@ fn wait_for_connects(ports: [u16; 2]) {
     }
 }
 
-fn retransmits(records: &[Record], space: &Space, port: u16) -> usize {
+fn retransmits(records: &[Record], since_ns: u64, space: &Space, port: u16) -> usize {
     let is_ours = |record: &&Record| {
-        matches!(&record.body, Body::SynRetransmit(it)
+        record.time_ns > since_ns
+            && matches!(&record.body, Body::SynRetransmit(it)
             if it.netns.inum == space.inum && it.flow.destination.port() == port)
     };
     records.iter().filter(is_ours).count()
@@ -81,7 +83,10 @@ pub fn f18_a_retransmit_is_filtered_by_its_sockets_cgroup() {
     let _busy = busy(&denied);
     let mut trace = Trace::start();
     trace.filter().deny_cgroup(denied.id()).unwrap();
-    trace.wait("retransmit", |records| (retransmits(records, &space, PORT) > 0).then_some(()));
+    let since_ns = monotonic_ns();
+    trace.wait("retransmit", |records| {
+        (retransmits(records, since_ns, &space, PORT) > 0).then_some(())
+    });
 }
 
 /// The same the other way round: a wanted process that is interrupted does not make the socket wanted.
@@ -94,8 +99,11 @@ pub fn f18_a_denied_sockets_retransmit_stays_denied() {
     let _busy = busy(&wanted);
     let mut trace = Trace::start();
     trace.filter().deny_cgroup(denied.id()).unwrap();
+    let since_ns = monotonic_ns();
     // Both dialled before: until the second retransmit of one, the other had its first.
-    trace.wait("retransmits", |records| (retransmits(records, &space, PORT) > 1).then_some(()));
+    trace.wait("retransmits", |records| {
+        (retransmits(records, since_ns, &space, PORT) > 1).then_some(())
+    });
     drop(clients);
-    assert_eq!(retransmits(&trace.finish(), &space, DENIED_PORT), 0);
+    assert_eq!(retransmits(&trace.finish(), since_ns, &space, DENIED_PORT), 0);
 }
