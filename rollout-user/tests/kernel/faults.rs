@@ -116,10 +116,14 @@ impl Run {
         Self { child, folder }
     }
 
+    fn signal(&self, signal: i32) {
+        // SAFETY: signals a child of this process that was not waited for.
+        assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
+    }
+
     /// Ends it as Ctrl-C does.
     fn finish(self) -> Ended {
-        // SAFETY: signals a child of this process that was not waited for.
-        assert_eq!(unsafe { libc::kill(self.child.id() as i32, libc::SIGINT) }, 0);
+        self.signal(libc::SIGINT);
         let output = self.child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", text(&output));
         let printed = String::from_utf8(output.stdout).unwrap();
@@ -202,7 +206,10 @@ pub fn a_burst_into_a_small_ring_ends_with_exit_code_3() {
     let _space = Space::enter();
     let port = PORT.to_string();
     let run = Run::start(&["--ring-size", "4KiB", "--port", &port]);
+    // Nobody reads meanwhile, however fast the reader is.
+    run.signal(libc::SIGSTOP);
     burst();
+    run.signal(libc::SIGCONT);
     let Ended { end, records, folder } = run.finish();
     let told = records.iter().filter(|record| match &record.body {
         Body::Connect(it) => it.flow.destination.port() == PORT,
