@@ -40,9 +40,10 @@ pub fn apply(cache: &Cache, variant: &Variant, version: u64) -> Result<()> {
         .replace("@MAX_SURGE@", &variant.max_surge.to_string())
         .replace("@MAX_UNAVAILABLE@", &variant.max_unavailable.to_string())
         .replace("@ENVIRONMENT@", &environment(variant, version));
-    for (name, text) in
-        [("gateway.yaml", include_str!("../../lab/gateway.yaml")), ("serv.yaml", serv.as_str())]
-    {
+    // A gateway of its own for each run: IPVS keeps a connection for two minutes after its end, and a client port that is
+    // used again within them meets a destination that is at weight 0 by now, and loses its SYN.
+    let gateway = include_str!("../../lab/gateway.yaml").replace("@RUN@", &version.to_string());
+    for (name, text) in [("gateway.yaml", &gateway), ("serv.yaml", &serv)] {
         let path = file("config").join(name);
         fs::write(&path, config::render(text)?)?;
         exec::output(control::kubectl(cache)?.args(["apply", "-f"]).arg(path))?;

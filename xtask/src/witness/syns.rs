@@ -94,6 +94,9 @@ fn attempt(value: &Value) -> anyhow::Result<SaidAttempt> {
 /// Seconds at both ends that are left out: who started first is not the question.
 const MARGIN_NS: i64 = 1_000_000_000;
 
+/// From `tcp_connect` to the last veth, in an emulated guest.
+const QUIET_NS: i64 = 10_000_000;
+
 /// The class of what never left.
 const NOT_SENT: &str = "not_sent";
 
@@ -106,8 +109,10 @@ pub fn compare(
     service: IpAddr,
 ) {
     let (from, to) = (said.span.0 + MARGIN_NS, said.span.1 - MARGIN_NS);
-    let sent = by_client(client.iter().filter(|p| p.destination.ip() == service), said.span.1);
-    let traced = traced(said, service);
+    let dialled = || client.iter().filter(|p| p.destination.ip() == service);
+    let cut_ns = quiet_before(said.span.1, dialled());
+    let sent = by_client(dialled(), cut_ns);
+    let traced = traced(said, service, cut_ns);
     // A client address counts when either side saw its first SYN well inside the run.
     let inside = |times: &Vec<i64>| times.first().is_some_and(|time| (from..=to).contains(time));
     let clients: BTreeSet<SocketAddr> = sent
@@ -144,7 +149,7 @@ pub fn compare(
 
     let mut reached_any = 0;
     for (pod, packets) in servers {
-        let reached = by_client(packets.iter().filter(|p| p.destination.ip() == *pod), said.span.1);
+        let reached = by_client(packets.iter().filter(|p| p.destination.ip() == *pod), cut_ns);
         let classed = |client: &SocketAddr| {
             let syns = traced.get(client).map_or(&[][..], Vec::as_slice);
             syns.iter()
@@ -174,11 +179,24 @@ pub fn compare(
     comparison.equal("SYNs classed to a pod without a witness", 0, elsewhere);
 }
 
+/// The last time up to `end_ns` with no SYN near it: a SYN is stamped at several places, and all of them must lie on one
+/// side.
+fn quiet_before<'a>(end_ns: i64, packets: impl Iterator<Item = &'a Packet>) -> i64 {
+    let syns = packets.filter(|packet| packet.kind == Kind::Syn);
+    let mut times: Vec<i64> = syns.map(|packet| packet.unix_ns).collect();
+    times.sort_unstable();
+    times.iter().rev().fold(end_ns, |cut_ns, time| match (cut_ns - time).abs() < QUIET_NS {
+        true => time - QUIET_NS,
+        false => cut_ns,
+    })
+}
+
 /// SYNs of the client towards a Service, by client address: those that were on the wire.
-fn traced(said: &Said, service: IpAddr) -> BTreeMap<SocketAddr, Vec<&SaidSyn>> {
+fn traced(said: &Said, service: IpAddr, until: i64) -> BTreeMap<SocketAddr, Vec<&SaidSyn>> {
     let mut by_client: BTreeMap<SocketAddr, Vec<&SaidSyn>> = BTreeMap::new();
     for attempt in said.attempts.iter().filter(|a| a.destination.ip() == service) {
-        let on_wire = attempt.syns.iter().filter(|syn| syn.class != NOT_SENT);
+        let on_wire =
+            attempt.syns.iter().filter(|syn| syn.class != NOT_SENT && syn.unix_ns <= until);
         if let Some(client) = attempt.client {
             by_client.entry(client).or_default().extend(on_wire);
         }
@@ -200,4 +218,22 @@ fn by_client<'a>(
         times.entry(packet.source).or_default().push(packet.unix_ns);
     }
     times
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_cut_where_no_syn_is_near() -> anyhow::Result<()> {
+        let packet = |ms: i64| -> anyhow::Result<Packet> {
+            let (source, destination) = ("10.0.0.1:1".parse()?, "10.0.0.2:2".parse()?);
+            let unix_ns = ms * 1_000_000;
+            Ok(Packet { unix_ns, source, destination, kind: Kind::Syn, sequence: 0 })
+        };
+        let packets = [packet(900)?, packet(980)?, packet(988)?, packet(1001)?];
+        let cut = |end_ms: i64| quiet_before(end_ms * 1_000_000, packets.iter()) / 1_000_000;
+        assert_eq!((cut(1000), cut(960), cut(1050)), (970, 960, 1050));
+        Ok(())
+    }
 }

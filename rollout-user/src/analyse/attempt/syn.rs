@@ -76,7 +76,10 @@ pub fn syns(
         })
         .collect();
     answer_last(&mut placed, sender.ended);
-    placed.iter_mut().for_each(|syn| lose_in_empty_pod(syn, sender, facts, histories));
+    for syn in &mut placed {
+        let (_, to_ns) = interval(&sent, syn.time_ns, sender.until_ns);
+        lose_in_empty_pod(syn, to_ns, sender.flow, flows, facts, histories);
+    }
     if facts.is_blind_to("syn_dropped") || facts.is_blind_to("no_destination") {
         placed.iter_mut().for_each(forget_silent);
     }
@@ -98,9 +101,16 @@ fn interval(sent: &[u64], time_ns: u64, until_ns: u64) -> (u64, u64) {
     (from_ns, next.map_or(until_ns, start).max(from_ns))
 }
 
-/// A pod without a process has no listener: as long as its namespace lives it answers with RST, or drops where it is seen.
-/// If neither happened the namespace had gone, and the SYN found nobody.
-fn lose_in_empty_pod(syn: &mut Placed, q: &Sender<'_>, facts: &Facts, histories: &Histories) {
+/// A pod without a process has no listener: as long as its namespace lives it answers with RST. Its interface goes last, and
+/// a bridge that has lost it floods the SYN to everybody else: that SYN found nobody. One that is not flooded went in.
+fn lose_in_empty_pod(
+    syn: &mut Placed,
+    to_ns: u64,
+    flow: &Flow,
+    flows: &Flows,
+    facts: &Facts,
+    histories: &Histories,
+) {
     let silent = syn.place.class == SynClass::Pod && syn.answer == Answer::Nothing;
     let Some(address) = syn.place.address.filter(|_| silent && syn.place.reason.is_none()) else {
         return;
@@ -112,15 +122,16 @@ fn lose_in_empty_pod(syn: &mut Placed, q: &Sender<'_>, facts: &Facts, histories:
     else {
         return;
     };
-    let blind = facts.is_blind_to("reset_sent") || facts.is_blind_to("syn_dropped");
-    if blind || facts.loses_between(syn.time_ns, q.until_ns) {
-        syn.place.class = SynClass::Unknown;
-        syn.place.address = None;
-    } else {
+    let after_nat = Flow { destination: address, ..*flow };
+    let copy = flows.between(&after_nat, syn.time_ns, to_ns).find(|e| e.is_copy()).map(|e| e.id);
+    if let Some(copy) = copy {
         syn.place.class = SynClass::Undelivered;
         syn.place.reason = Some(EMPTY_POD.to_owned());
-        syn.place.evidence.push(exit);
+        syn.place.evidence.extend([exit, copy]);
         syn.place.evidence.sort_unstable();
+    } else if facts.is_blind_to("syn_dropped") || facts.loses_between(syn.time_ns, to_ns) {
+        syn.place.class = SynClass::Unknown;
+        syn.place.address = None;
     }
 }
 
