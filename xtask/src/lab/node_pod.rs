@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// How long the trace lasts.
 const DURATION: &str = "8s";
+/// Connects of the gateway that it must see, at least.
+const ENOUGH: usize = 20;
 /// The pod has ended within this time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -75,66 +77,88 @@ fn wait(lab: &Lab, pod: &str) -> Result<i64> {
     }
 }
 
-/// What the trace said of connects from the gateway.
+/// What the trace said of connects from the gateway, from the first on that it knew: until the watches' first lists are
+/// there, nothing is sure.
 fn told(comparison: &mut Comparison, output: &str, gateway: &str) {
     // A correction is the same event again, with what became known of it later.
     let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let events: BTreeMap<u64, Value> =
         lines.filter_map(|event| Some((event["id"].as_u64()?, event))).collect();
     let to_service =
-        |event: &&Value| event["kind"] == "connect" && event["service"]["name"] == "serv";
-    let connects: Vec<&Value> = events.values().filter(to_service).collect();
-    let by_gateway = |event: &&&Value| {
+        |event: &&Value, kind: &str| event["kind"] == kind && event["service"]["name"] == "serv";
+    let time = |event: &Value| event["time_ns"].as_u64().unwrap_or(0);
+    let by_gateway = |event: &&Value| {
         event["client"]["certainty"] == "known" && event["client"]["pod"]["name"] == gateway
     };
-    let known = connects.iter().filter(by_gateway).count();
+    let known = events.values().filter(|e| to_service(e, "connect")).filter(by_gateway);
+    let since_ns = known.map(time).min().unwrap_or(u64::MAX);
+    let since = |kind| -> Vec<&Value> {
+        events.values().filter(|e| to_service(e, kind) && time(e) >= since_ns).collect()
+    };
+
+    let connects = since("connect");
+    let known = connects.iter().copied().filter(by_gateway).count();
     comparison.state(
         "node pod: connects to the Service, each known as the gateway's",
         format!("{} connects", connects.len()),
         format!("{known} known"),
-        !connects.is_empty() && known == connects.len(),
+        known >= ENOUGH && known == connects.len(),
     );
-    let established = events
-        .values()
-        .filter(|event| event["kind"] == "established" && event["service"]["name"] == "serv");
     let with_backend = |event: &&Value| {
         let tags = event["backends"].as_array().into_iter().flatten();
         let mut names = tags.filter_map(|backend| backend["tag"]["pod"]["name"].as_str());
         names.any(|name| name.starts_with("serv-"))
     };
-    let established: Vec<&Value> = established.collect();
+    let established = since("established");
     let chosen = established.iter().copied().filter(with_backend).count();
     comparison.state(
         "node pod: established connections, each with its backend pod",
         format!("{} connections", established.len()),
         format!("{chosen} with a pod of serv"),
-        !established.is_empty() && chosen == established.len(),
+        chosen >= ENOUGH && chosen == established.len(),
     );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn connect(id: u64, name: &str, certainty: &str) -> String {
+        json!({"id": id, "time_ns": id, "kind": "connect", "service": {"name": "serv"},
+            "client": {"certainty": certainty, "pod": {"name": name}}})
+        .to_string()
+    }
+
+    fn established(id: u64) -> String {
+        json!({"id": id, "time_ns": id, "kind": "established", "service": {"name": "serv"},
+            "backends": [{"tag": {"pod": {"name": "serv-1"}}}]})
+        .to_string()
+    }
+
+    fn agrees(more: &[String]) -> bool {
+        let ids = 100..100 + ENOUGH as u64;
+        let mut lines: Vec<String> = ids.clone().map(|id| connect(id, "g", "known")).collect();
+        lines.extend(ids.map(|id| established(id + 1_000)));
+        lines.extend_from_slice(more);
+        let mut comparison = Comparison::default();
+        told(&mut comparison, &lines.join("\n"), "g");
+        comparison.agrees()
+    }
 
     #[test]
-    fn a_connect_of_somebody_unknown_does_not_agree() {
-        let connect = |id: u64, name: &str| {
-            format!(
-                "{{\"id\":{id},\"kind\":\"connect\",\"service\":{{\"name\":\"serv\"}},\"client\":\
-                 {{\"certainty\":\"known\",\"pod\":{{\"name\":\"{name}\"}}}}}}"
-            )
-        };
-        let established = r#"{"id":9,"kind":"established","service":{"name":"serv"},
-            "backends":[{"tag":{"pod":{"name":"serv-1"}}}]}"#
-            .replace('\n', "");
-        let agrees = |lines: &[&str]| {
-            let mut comparison = Comparison::default();
-            told(&mut comparison, &lines.join("\n"), "gateway-1");
-            comparison.agrees()
-        };
-        assert!(agrees(&[&connect(1, "?"), &connect(1, "gateway-1"), &established]));
-        assert!(!agrees(&[&connect(1, "gateway-1"), &connect(2, "other"), &established]));
-        assert!(!agrees(&[&established]));
-        assert!(!agrees(&["no JSON"]));
+    fn a_connect_of_somebody_else_does_not_agree() {
+        assert!(agrees(&[]));
+        assert!(!agrees(&[connect(500, "other", "known")]));
+        assert!(!agrees(&[connect(500, "g", "ambiguous")]));
+        assert!(agrees(&[connect(500, "?", "unknown"), connect(500, "g", "known")]));
+    }
+
+    #[test]
+    fn before_anything_is_known_nothing_is_asked_and_nothing_known_is_not_enough() {
+        assert!(agrees(&[connect(5, "g", "stale")]));
+        let mut comparison = Comparison::default();
+        told(&mut comparison, "no JSON", "g");
+        assert!(!comparison.agrees());
     }
 }
