@@ -93,7 +93,7 @@ pub const TESTS: &[Test] = tests![
     Everywhere processes::f23_only_the_leaders_exit_is_told,
     Everywhere processes::f13_f19_a_connect_carries_the_cgroup_of_its_process,
     Everywhere processes::f17_a_denied_cgroup_is_silent_with_everything_below_it,
-    Everywhere softirq::f18_a_retransmit_is_filtered_by_its_sockets_cgroup,
+    Everywhere softirq::f18_every_retransmit_is_filtered_by_its_sockets_cgroup,
     Guest softirq::f18_a_denied_sockets_retransmit_stays_denied,
     Everywhere rungs::rung_connect_by_fentry,
     Everywhere rungs::rung_connect_by_kprobe,
