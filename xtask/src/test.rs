@@ -34,7 +34,7 @@ const TIERS: &[Tier] = &[
     Tier { name: "native", default: true, needs: TOOLCHAIN, run: native::run },
     Tier {
         name: "guest",
-        default: false,
+        default: true,
         needs: &["packages", "bpf-linker", "qemu", "kernel-6.1", "kernel-6.12"],
         run: guest::run,
     },
