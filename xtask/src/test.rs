@@ -19,8 +19,6 @@ use std::process::ExitCode;
 /// One tier: its name, the set-up steps it needs (all without a name), and what runs it.
 struct Tier {
     name: &'static str,
-    /// Runs without being named.
-    default: bool,
     needs: &'static [&'static str],
     run: fn(&Choice) -> Result<Counts>,
 }
@@ -29,16 +27,15 @@ struct Tier {
 const TOOLCHAIN: &[&str] = &["packages", "bpf-linker"];
 
 const TIERS: &[Tier] = &[
-    Tier { name: "checks", default: true, needs: TOOLCHAIN, run: |_| checks::run() },
-    Tier { name: "unit", default: true, needs: TOOLCHAIN, run: |_| workspace::run() },
-    Tier { name: "native", default: true, needs: TOOLCHAIN, run: native::run },
+    Tier { name: "checks", needs: TOOLCHAIN, run: |_| checks::run() },
+    Tier { name: "unit", needs: TOOLCHAIN, run: |_| workspace::run() },
+    Tier { name: "native", needs: TOOLCHAIN, run: native::run },
     Tier {
         name: "guest",
-        default: true,
         needs: &["packages", "bpf-linker", "qemu", "kernel-6.1", "kernel-6.12"],
         run: guest::run,
     },
-    Tier { name: "lab", default: false, needs: &[], run: |_| lab::end_to_end() },
+    Tier { name: "lab", needs: &[], run: |_| lab::end_to_end() },
 ];
 
 /// Arguments of `cargo xtask test`.
@@ -67,10 +64,7 @@ pub struct Choice {
 /// # Errors
 /// None: what goes wrong, in set-up too, is counted as a failure.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
-    let chosen = |tier: &&Tier| match arguments.tier.as_deref() {
-        Some(name) => name == tier.name,
-        None => tier.default,
-    };
+    let chosen = |tier: &&Tier| arguments.tier.as_deref().is_none_or(|name| name == tier.name);
     let tiers: Vec<_> = TIERS.iter().filter(chosen).collect();
     let mut total = Counts::default();
     let mut lines = Vec::new();

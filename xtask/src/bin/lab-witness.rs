@@ -87,7 +87,7 @@ impl Captures {
     fn look(&mut self) -> Result<()> {
         for entry in fs::read_dir("/sys/class/net")? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.starts_with("veth") && !self.running.contains_key(&name) {
+            if name.starts_with("veth") && !self.running.contains_key(&name) && is_up(&name) {
                 let child = self.capture(&name)?;
                 self.running.insert(name.clone(), child);
                 self.nameless.insert(name);
@@ -142,6 +142,13 @@ impl Captures {
         }
         Ok(())
     }
+}
+
+/// Flag `IFF_UP`: tcpdump refuses an interface that is being set up; no packet passes it yet.
+fn is_up(veth: &str) -> bool {
+    let flags = fs::read_to_string(format!("/sys/class/net/{veth}/flags")).unwrap_or_default();
+    let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16);
+    flags.is_ok_and(|flags| flags & 1 == 1)
 }
 
 /// Veth and pod address, as the CNI plugins recorded them.
