@@ -201,7 +201,7 @@ pub fn loss_matters(until_ns: u64, stage: Stage, workload: &Workload) -> bool {
     let Some(start) = workload.episode.as_ref().and_then(|episode| episode.start) else {
         return true;
     };
-    let kernel_only = matches!(stage, Stage::Ring | Stage::Map | Stage::Conntrack);
+    let kernel_only = matches!(stage, Stage::Ring | Stage::Map | Stage::Skipped | Stage::Conntrack);
     let from = if kernel_only { start.seen_ns } else { start.not_before_ns.min(start.seen_ns) };
     until_ns >= from
 }

@@ -79,7 +79,8 @@ impl Stream {
     /// Takes the next record.
     pub fn observe(&mut self, record: &Arc<Record>) {
         match &record.body {
-            Body::Hooks(hooks) => self.hooks = hooks.clone(),
+            // A later record tells of some facts only.
+            Body::Hooks(hooks) => self.hooks.facts.extend(hooks.facts.clone()),
             Body::DataPath(found) => self.data_path = Some(found.path),
             Body::Loss(loss) => {
                 *self.lost.entry(loss_name(loss)).or_default() += loss.count.max(1);
