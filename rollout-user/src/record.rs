@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod kernel;
 pub mod meta;
+pub mod signal;
 pub mod table;
 
 use serde::{Deserialize, Serialize};

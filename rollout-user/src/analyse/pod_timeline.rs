@@ -217,19 +217,13 @@ fn missing(step: Step, timeline: &PodTimeline, sources: &Sources<'_>) -> Cell {
             None => return Cell::NotSeen { why: "data path unknown".to_owned() },
         }
     }
-    let early = [
-        Step::Created,
-        Step::IpAssigned,
-        Step::ListenerOpen,
-        Step::Ready,
-        Step::InSlice,
-        Step::Programmed,
-    ];
+    // Steps are in the order of a pod's life.
+    let early = step <= Step::Programmed;
     let watching = sources.facts.watching_ns().unwrap_or(0);
     let older = sources
         .workload
         .members
         .get(&timeline.pod.uid)
         .is_some_and(|member| member.first_ns <= watching);
-    if early.contains(&step) && older { Cell::Before } else { Cell::NotYet }
+    if early && older { Cell::Before } else { Cell::NotYet }
 }

@@ -3,6 +3,7 @@
 //! In: the records behind a pod's moments. Out: which of them are the container's stop, and words for them.
 
 use super::Facts;
+use crate::record::signal::signal_name;
 
 /// `SI_KERNEL`: the kernel itself sent it, e.g. a dying init to its pid namespace.
 const SI_KERNEL: i32 = 128;
@@ -23,32 +24,15 @@ pub fn is_stop(evidence: u64, facts: &Facts) -> bool {
 pub fn signal(evidence: u64, facts: &Facts) -> String {
     let Some(signal) = facts.signals.get(&evidence) else { return String::new() };
     let ignored = if signal.result == IGNORED { " ignored" } else { "" };
-    format!("{}{ignored}", name(signal.signal))
+    format!("{}{ignored}", signal_name(signal.signal))
 }
 
 /// `status 0`, `killed by SIGKILL`.
 pub fn exit(evidence: u64, facts: &Facts) -> String {
     let Some(exit) = facts.exits.get(&evidence) else { return String::new() };
     match (exit.status, exit.signal) {
-        (_, Some(signal)) => format!("killed by {}", name(u32::from(signal))),
+        (_, Some(signal)) => format!("killed by {}", signal_name(u32::from(signal))),
         (Some(status), None) => format!("status {status}"),
         (None, None) => String::new(),
     }
-}
-
-fn name(signal: u32) -> String {
-    let known = match signal {
-        1 => "SIGHUP",
-        2 => "SIGINT",
-        3 => "SIGQUIT",
-        6 => "SIGABRT",
-        9 => "SIGKILL",
-        10 => "SIGUSR1",
-        11 => "SIGSEGV",
-        12 => "SIGUSR2",
-        15 => "SIGTERM",
-        28 => "SIGWINCH",
-        number => return format!("signal {number}"),
-    };
-    known.to_owned()
 }

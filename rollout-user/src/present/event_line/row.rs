@@ -12,6 +12,7 @@ use crate::present::paint::Paint;
 use crate::present::time;
 use crate::record::Body;
 use crate::record::kernel::{DestinationChange, Flow};
+use crate::record::signal::signal_name;
 use std::net::SocketAddr;
 
 const TIME: usize = 12;
@@ -300,9 +301,9 @@ fn detail(body: &Body) -> String {
             format!("{change}{weight}{result}")
         }
         Body::IpvsServiceGone(_) => "service deleted".to_owned(),
-        Body::Signal(e) => format!("{} to {}", e.signal, plain(&e.comm, COMM)),
+        Body::Signal(e) => format!("{} to {}", signal_name(e.signal), plain(&e.comm, COMM)),
         Body::Exit(e) => match (e.status, e.signal) {
-            (_, Some(signal)) => format!("by signal {signal}"),
+            (_, Some(signal)) => format!("by {}", signal_name(u32::from(signal))),
             (Some(status), None) => format!("status {status}"),
             (None, None) => String::new(),
         },
