@@ -9,7 +9,9 @@ use crate::exec;
 use crate::setup;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use sha2::{Digest, Sha256};
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
@@ -107,9 +109,16 @@ fn healthy(cache: &Cache) -> Result<bool> {
 /// What a lab is made of: one that was made of something else is not used again.
 fn fingerprint(cache: &Cache, programs: &Programs) -> Result<String> {
     let image = Image::find(cache)?;
-    let mut command = Command::new("sha256sum");
-    command.arg(image.file("complete")).args(programs.all()).arg(std::env::current_exe()?);
-    exec::output(&mut command)
+    // This program by its link, not its path: a build may have put another one there while it runs.
+    let parts = [image.file("complete"), PathBuf::from("/proc/self/exe")];
+    let mut text = String::new();
+    for path in parts.into_iter().chain(programs.all()) {
+        let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        text.push_str(&format!("{hash}  {name}\n"));
+    }
+    Ok(text)
 }
 
 fn same_programs(cache: &Cache, programs: &Programs) -> Result<bool> {
