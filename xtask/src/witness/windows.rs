@@ -7,15 +7,20 @@ use super::pcap::{Kind, Packet};
 use super::statement::Comparison;
 use super::syns::Said;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// tcpdump stamps a packet at the veth, `rollout` a SYN in `tcp_connect`, and the clocks' pairing adds its error; an
 /// emulated guest may be descheduled in between.
 const TOLERANCE_MS: i64 = 50;
 
+/// The recording's end, where a SYN may be on its way.
+const LAST_NS: i64 = 1_000_000_000;
+
 /// A SYN at a pod of the workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Arrival {
+    pod: IpAddr,
     unix_ns: i64,
     new: bool,
     answered: bool,
@@ -51,7 +56,7 @@ pub fn compare(
         windows["unanswered"]["syns"].as_u64().unwrap_or(u64::MAX),
     );
     let unanswered = ends(&unanswered);
-    span(comparison, "window 1", unanswered, &windows["unanswered"]["span"], TOLERANCE_MS);
+    span(comparison, "window 1", unanswered, span_of(&windows["unanswered"]), TOLERANCE_MS);
 
     let old: Vec<&Arrival> = arrivals.iter().filter(|a| !a.new).collect();
     let new: Vec<&Arrival> = arrivals.iter().filter(|a| a.new).collect();
@@ -59,26 +64,44 @@ pub fn compare(
     let edges = new.first().zip(old.last()).map(|(new, old)| (new.unix_ns, old.unix_ns));
     second(comparison, both, edges, &old, &new);
 
-    // A SYN near an edge may be counted on either side of it: it is stamped at its client there, at its pod here.
-    let (tolerance_ns, last_old) = (TOLERANCE_MS * 1_000_000, edges.map_or(i64::MIN, |e| e.1));
+    third(comparison, &windows["only_new"], said, edges.map_or(i64::MIN, |e| e.1), &new);
+}
+
+/// Window 3, less the recording's last second: a SYN of that may have arrived after its end, by any delay. One near an
+/// edge may be counted on either side of it: it is stamped at its client there, at its pod here.
+fn third(
+    comparison: &mut Comparison,
+    only_new: &Value,
+    said: &Said,
+    last_old: i64,
+    new: &[&Arrival],
+) {
+    let (cut_ns, tolerance_ns) = (said.span.1 - LAST_NS, TOLERANCE_MS * 1_000_000);
+    let pods: BTreeSet<IpAddr> = new.iter().map(|arrival| arrival.pod).collect();
+    let to_new = said.attempts.iter().flat_map(|a| &a.syns).filter(|syn| {
+        syn.class == "pod" && syn.address.is_some_and(|address| pods.contains(&address.ip()))
+    });
+    let (firm, late): (Vec<i64>, Vec<i64>) =
+        to_new.map(|syn| syn.unix_ns).partition(|time| *time <= cut_ns);
+
     let counted = |from_ns: i64, to_ns: i64| {
         new.iter().filter(|a| a.unix_ns > from_ns && a.unix_ns <= to_ns).count() as u64
     };
-    let end_ns = said.span.1;
-    let least = counted(last_old.saturating_add(tolerance_ns), end_ns - tolerance_ns);
-    let most = counted(last_old.saturating_sub(tolerance_ns), end_ns + tolerance_ns);
-    let syns = windows["only_new"]["syns"].as_u64();
+    let least = counted(last_old.saturating_add(tolerance_ns), cut_ns - tolerance_ns);
+    let most = counted(last_old.saturating_sub(tolerance_ns), cut_ns + tolerance_ns);
+    let syns = only_new["syns"].as_u64().map(|syns| syns.saturating_sub(late.len() as u64));
     comparison.state(
         "window 3: SYNs to new pods only",
-        format!("{least}, and {} at its edges", most - least),
+        format!("{least}, and {} at its edges", most.saturating_sub(least)),
         syns.map_or("none".into(), |syns| syns.to_string()),
         syns.is_some_and(|syns| (least..=most).contains(&syns)),
     );
-    let said_last = windows["only_new"]["span"]["to"]["unix_ns"].as_i64().unwrap_or(i64::MAX);
-    let until_ns = said_last.saturating_add(tolerance_ns);
-    let after = new.into_iter().filter(|a| a.unix_ns > last_old && a.unix_ns <= until_ns);
+    let from = only_new["span"]["from"]["unix_ns"].as_i64();
+    let said_span = from.zip(firm.iter().max().copied()).filter(|(from, to)| from <= to);
+    let until_ns = said_span.map_or(cut_ns, |span| span.1).saturating_add(tolerance_ns);
+    let after = new.iter().copied().filter(|a| a.unix_ns > last_old && a.unix_ns <= until_ns);
     let after = ends(&after.collect::<Vec<_>>());
-    span(comparison, "window 3", after, &windows["only_new"]["span"], 2 * TOLERANCE_MS);
+    span(comparison, "window 3", after, said_span, 2 * TOLERANCE_MS);
 }
 
 /// Window 2 by its edges, the first SYN to a new pod and the last to an old one; whether they overlap or leave a gap may
@@ -112,7 +135,12 @@ fn second(
     comparison.state("window 2: SYNs", text, both_text(both), holds);
     // From the one edge to the other, whichever is first there.
     let witness = Some((first_new.min(last_old), first_new.max(last_old)));
-    span(comparison, "window 2", witness, &both["span"], 2 * TOLERANCE_MS);
+    span(comparison, "window 2", witness, span_of(both), 2 * TOLERANCE_MS);
+}
+
+fn span_of(window: &Value) -> Option<(i64, i64)> {
+    let end = |name: &str| window["span"][name]["unix_ns"].as_i64();
+    end("from").zip(end("to"))
 }
 
 fn both_text(both: &Value) -> String {
@@ -131,10 +159,9 @@ fn span(
     comparison: &mut Comparison,
     name: &str,
     witness: Option<(i64, i64)>,
-    said: &Value,
+    said: Option<(i64, i64)>,
     tolerance_ms: i64,
 ) {
-    let said = said["from"]["unix_ns"].as_i64().zip(said["to"]["unix_ns"].as_i64());
     let near = |a: i64, b: i64| (a - b).abs() <= tolerance_ms * 1_000_000;
     let holds = match (witness, said) {
         (None, None) => true,
@@ -165,7 +192,7 @@ fn arrivals(packets: &[Packet], pod: IpAddr, client: IpAddr, new: bool) -> Vec<A
                 Kind::Icmp => later.source == packet.source,
                 Kind::Syn | Kind::Other => false,
             });
-        found.push(Arrival { unix_ns: packet.unix_ns, new, answered });
+        found.push(Arrival { pod, unix_ns: packet.unix_ns, new, answered });
     }
     found
 }
