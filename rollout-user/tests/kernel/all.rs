@@ -21,6 +21,7 @@ mod resets;
 mod rungs;
 mod softirq;
 mod space;
+mod stopped_reader;
 mod tables_conntrack;
 mod tables_data_path;
 mod tables_ipvs;
@@ -72,6 +73,7 @@ pub const TESTS: &[Test] = tests![
     Everywhere filters::f17_a_namespace_that_was_denied_is_silent_and_an_unknown_one_is_not,
     Everywhere losses::a_burst_into_a_small_ring_is_delivered_or_counted_exactly,
     Everywhere losses::a_full_map_of_attempts_is_counted,
+    Native stopped_reader::a_stopped_pager_stops_neither_the_trace_nor_its_recording,
     Everywhere tables_conntrack::f14_every_choice_is_seen_for_accepted_and_refused_backends_of_both_families,
     Everywhere tables_conntrack::f14_events_that_did_not_fit_are_a_loss,
     Everywhere tables_conntrack::f14_the_time_is_the_kernels_where_it_gives_one,
