@@ -19,7 +19,7 @@ pub fn a_stopped_pager_stops_neither_the_trace_nor_its_recording() {
     let (path, ready) = (folder.path().join("a.zst"), folder.path().join("ready"));
     let mut child = Command::new(rollout())
         .args(["trace", "--no-cluster", "-o", "json", "--record-min-free", "0"])
-        .args(["--duration", "5s", "--port", &PORT.to_string()])
+        .args(["--port", &PORT.to_string()])
         .arg("--record")
         .arg(&path)
         .arg("--ready-file")
@@ -36,8 +36,10 @@ pub fn a_stopped_pager_stops_neither_the_trace_nor_its_recording() {
     for _ in 0..CONNECTS {
         assert!(TcpStream::connect(("127.0.0.1", PORT)).is_err());
     }
-    // Held, not read, until the run has ended by itself.
+    // Held, not read, until the run has ended.
     let unread = child.stdout.take();
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
     let output = child.wait_with_output().unwrap();
     drop(unread);
     let said = String::from_utf8_lossy(&output.stderr);
