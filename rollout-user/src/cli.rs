@@ -46,6 +46,20 @@ Exit codes:
   2  could not run
   3  inconclusive: something could have been missed; the report says what";
 
+const REPLAY_AFTER: &str = "\
+Needs neither root nor a cluster. Each event is tagged with all that the recording tells, so that no line is provisional. A file that is cut or damaged is read up to the damage.
+
+Examples:
+  rollout replay rollout-web-20260605T101500Z.jsonl.zst --kind connect_failed
+  rollout replay trace.jsonl.zst -n shop --service web -o json > events.jsonl
+
+Losses, and what could not be seen, are told at the end.
+
+Exit codes:
+  0  every record was read
+  2  could not run
+  3  a part of the file could not be read";
+
 const DOCTOR_AFTER: &str = "\
 Works without root and without a cluster, and says what it could not check. Nothing is changed.
 
@@ -65,7 +79,8 @@ pub struct Cli {
 
     /// Colours: `auto` (on a terminal, unless NO_COLOR is set), `always`, `never`.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
-    #[arg(hide_possible_values = true)]
+    // Below the command's own flags, however many commands there are.
+    #[arg(hide_possible_values = true, display_order = 900)]
     pub color: Color,
 }
 
@@ -81,6 +96,9 @@ pub enum Command {
     /// Report on a rolling update from a recording.
     #[command(after_help = EXPLAIN_AFTER)]
     Explain(Explain),
+    /// Print the events of a recording again.
+    #[command(after_help = REPLAY_AFTER)]
+    Replay(Replay),
     /// Tell what works here and what not, each with its remedy.
     #[command(after_help = DOCTOR_AFTER)]
     Doctor(Doctor),
@@ -243,6 +261,21 @@ pub struct Explain {
     /// How to print the report.
     #[command(flatten)]
     pub report: ReportArgs,
+}
+
+/// `rollout replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A recording of `watch` or of `trace --record`.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Which events to print.
+    #[command(flatten)]
+    pub filter: filter::FilterArgs,
+    /// Form: `table` (80 columns), `wide`, or `json` (one object a line).
+    #[arg(short, long, value_enum, default_value_t = TraceOutput::Table, value_name = "FORM")]
+    #[arg(hide_possible_values = true, help_heading = "Output")]
+    pub output: TraceOutput,
 }
 
 /// `rollout doctor`.

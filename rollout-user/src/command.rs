@@ -2,16 +2,18 @@
 
 pub mod doctor;
 pub mod explain;
+pub mod replay;
 #[cfg(feature = "probe")]
 pub mod trace;
 #[cfg(feature = "probe")]
 pub mod watch;
 
-use crate::cli::{Cli, ClusterArgs, Color, Command};
+use crate::cli::{Cli, ClusterArgs, Color, Command, TraceOutput};
 use crate::cluster::Access;
 #[cfg(feature = "probe")]
 use crate::present::escape;
-use std::io::IsTerminal;
+use crate::stream::footer::Footer;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// Runs what the user asked for.
@@ -22,6 +24,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let color = use_color(cli.color);
     match cli.command {
         Command::Explain(args) => explain::run(&args, color),
+        Command::Replay(args) => replay::run(&args, color),
         Command::Doctor(args) => doctor::run(&args, color),
         #[cfg(feature = "probe")]
         Command::Watch(args) => watch::run(&args, color),
@@ -30,7 +33,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         #[cfg(not(feature = "probe"))]
         Command::Watch(_) | Command::Trace(_) => Err(crate::error::hinted(
             "this binary was built without kernel probes",
-            "build it with the default features; `explain` works in this one",
+            "build it with the default features; `explain` and `replay` work in this one",
         )),
     }
 }
@@ -45,6 +48,15 @@ fn use_color(choice: Color) -> bool {
                 && std::io::stdout().is_terminal()
         }
     }
+}
+
+/// Ends a stream of events: for programs as its last object, for people beside it.
+fn foot(form: TraceOutput, footer: &Footer, out: &mut impl Write) -> std::io::Result<()> {
+    match form {
+        TraceOutput::Json => writeln!(out, "{}", footer.json())?,
+        TraceOutput::Table | TraceOutput::Wide => eprint!("{}", footer.text()),
+    }
+    out.flush()
 }
 
 fn access(args: &ClusterArgs) -> Access {

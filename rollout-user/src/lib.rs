@@ -15,5 +15,6 @@ pub mod present;
 pub mod probe;
 pub mod record;
 pub mod recording;
+pub mod stream;
 pub mod tables;
 pub mod timeline;

@@ -10,5 +10,7 @@ mod command;
 mod files;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/transcript.rs"]
 mod transcript;

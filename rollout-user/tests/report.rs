@@ -18,6 +18,8 @@ mod lines;
 mod live;
 #[path = "report/properties.rs"]
 mod properties;
+#[path = "report/replay.rs"]
+mod replay;
 #[path = "report/scenarios.rs"]
 mod scenarios;
 #[path = "report/world.rs"]

@@ -3,15 +3,16 @@
 //! In: filters. Out: events on standard output, tagged with what is known after the reorder window; a `correction` where
 //! later knowledge differs; losses and blind spots at the end.
 
-use crate::cli::{Trace, TraceOutput};
+use crate::cli::Trace;
 use crate::cluster::{Cluster, Scope};
 use crate::live::interrupt::Interrupt;
 use crate::live::output::Output;
 use crate::live::session::{self, Plan, Session};
-use crate::live::stream::{Options, Stream};
+use crate::live::stream::Stream;
 use crate::record::meta::Phase;
 use crate::recording::space::Limits;
 use crate::recording::write::Summary;
+use crate::stream::printer::Options;
 use crate::tables::host;
 use crate::timeline::monotonic_ns;
 use anyhow::Context;
@@ -73,14 +74,11 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
     };
     let stdout = std::io::stdout().as_fd().try_clone_to_owned().context("no standard output")?;
     let mut out = BufWriter::new(Output::new(stdout, is_over));
-    let mut stream = Stream::new(Options {
-        filter: args.filter.clone(),
-        output: args.output,
-        color,
-        reorder_window_ns: u64::try_from(args.live.reorder_window.as_nanos()).unwrap_or(u64::MAX),
-    });
+    let options = Options { filter: args.filter.clone(), output: args.output, color };
+    let window_ns = u64::try_from(args.live.reorder_window.as_nanos()).unwrap_or(u64::MAX);
+    let mut stream = Stream::new(options, window_ns);
     let outcome = follow(&session, &mut stream, &mut out, is_over)
-        .and_then(|()| foot(args.output, &stream, session.skipped(), &mut out));
+        .and_then(|()| super::foot(args.output, &stream.footer(session.skipped()), &mut out));
     // Dropped as it is, a writer would write what it holds, and a reader that stopped would hold that up again.
     let _unread = out.into_parts();
     let ended = match interrupt.requested() {
@@ -128,20 +126,6 @@ fn follow(
         }
     }
     stream.end(monotonic_ns(), out)
-}
-
-fn foot(
-    form: TraceOutput,
-    stream: &Stream,
-    skipped: u64,
-    out: &mut impl Write,
-) -> std::io::Result<()> {
-    let footer = stream.footer(skipped);
-    match form {
-        TraceOutput::Json => writeln!(out, "{}", footer.json())?,
-        TraceOutput::Table | TraceOutput::Wide => eprint!("{}", footer.text()),
-    }
-    out.flush()
 }
 
 fn tell(summary: &Summary) {

@@ -1,11 +1,11 @@
-//! Live output's bounded wait: holds kernel events until late observations had a chance to arrive, and finds out which
-//! printed events must be corrected because knowledge came later still (invariant 5).
+//! The memory of what live output printed: finds out which events must be corrected because knowledge came later than
+//! they could wait (invariant 5).
 //!
-//! In: records with the present time. Out: records that are due, and corrections. Pure: time is handed in.
+//! In: what was printed, with the present time. Out: corrections. Pure: time is handed in.
 
 use crate::attribute::tag::EventTags;
 use crate::record::Record;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Events that can still be corrected; older ones are given up and counted.
@@ -30,48 +30,14 @@ struct Printed {
     shown: bool,
 }
 
-/// The waiting room and the memory of what was printed.
+/// The memory of what was printed.
+#[derive(Default)]
 pub struct Provisional {
-    window_ns: u64,
-    waiting: BTreeMap<(u64, u64), Arc<Record>>,
     printed: VecDeque<Printed>,
-    latest_printed_ns: u64,
-    overtaken: u64,
     given_up: u64,
 }
 
 impl Provisional {
-    /// Events wait `window_ns` from the time at which they happened.
-    pub fn new(window_ns: u64) -> Provisional {
-        Provisional {
-            window_ns,
-            waiting: BTreeMap::new(),
-            printed: VecDeque::new(),
-            latest_printed_ns: 0,
-            overtaken: 0,
-            given_up: 0,
-        }
-    }
-
-    /// Takes an event. One that comes later than the window, when younger events were printed already, is counted.
-    pub fn hold(&mut self, record: Arc<Record>) {
-        if record.time_ns < self.latest_printed_ns {
-            self.overtaken += 1;
-        }
-        self.waiting.insert((record.time_ns, record.id), record);
-    }
-
-    /// The oldest event whose wait is over at `now_ns`, in order of event time.
-    pub fn due(&mut self, now_ns: u64) -> Option<Arc<Record>> {
-        let (time_ns, _) = *self.waiting.first_key_value()?.0;
-        if time_ns.saturating_add(self.window_ns) > now_ns {
-            return None;
-        }
-        let (_, record) = self.waiting.pop_first()?;
-        self.latest_printed_ns = self.latest_printed_ns.max(record.time_ns);
-        Some(record)
-    }
-
     /// Remembers what was printed of an event, or would have been printed if a filter had not kept it back.
     pub fn printed(&mut self, record: Arc<Record>, tags: EventTags, shown: bool) {
         let now_ns = record.time_ns;
@@ -119,11 +85,6 @@ impl Provisional {
     pub fn given_up(&self) -> u64 {
         self.given_up
     }
-
-    /// Events that were printed out of order because they came later than the window.
-    pub fn overtaken(&self) -> u64 {
-        self.overtaken
-    }
 }
 
 #[cfg(test)]
@@ -149,30 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn events_wait_for_the_window_and_leave_in_order_of_time() {
-        let mut room = Provisional::new(500);
-        room.hold(event(1, 1200));
-        room.hold(event(2, 1100));
-        assert_eq!(room.due(1599), None);
-        assert_eq!(room.due(1600).map(|record| record.id), Some(2));
-        assert_eq!(room.due(1600), None);
-        assert_eq!(room.due(1700).map(|record| record.id), Some(1));
-        assert_eq!(room.overtaken(), 0);
-    }
-
-    #[test]
-    fn f28_an_event_later_than_the_window_is_counted() {
-        let mut room = Provisional::new(500);
-        room.hold(event(1, 1000));
-        assert!(room.due(1500).is_some());
-        room.hold(event(2, 900));
-        assert_eq!(room.overtaken(), 1);
-        assert_eq!(room.due(1500).map(|record| record.id), Some(2));
-    }
-
-    #[test]
     fn late_knowledge_corrects_once() {
-        let mut room = Provisional::new(0);
+        let mut room = Provisional::default();
         room.printed(event(1, 1000), service("a"), true);
         room.printed(event(2, 1001), service("b"), true);
         let corrections = room.corrections(2000, |_| service("b"));
@@ -184,7 +123,7 @@ mod tests {
 
     #[test]
     fn too_many_to_be_corrected_are_counted_and_old_ones_are_not() {
-        let mut room = Provisional::new(0);
+        let mut room = Provisional::default();
         for id in 0..CORRECTABLE as u64 + 5 {
             room.printed(event(id, 1000), service("a"), true);
         }

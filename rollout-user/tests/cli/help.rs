@@ -9,6 +9,7 @@ fn every_help_is_as_reviewed_and_fits_80_columns() {
         ("cli_help_watch", &["watch", "--help"]),
         ("cli_help_trace", &["trace", "--help"]),
         ("cli_help_explain", &["explain", "--help"]),
+        ("cli_help_replay", &["replay", "--help"]),
         ("cli_help_doctor", &["doctor", "--help"]),
     ] {
         let text = transcript(args);
@@ -21,7 +22,7 @@ fn every_help_is_as_reviewed_and_fits_80_columns() {
 
 #[test]
 fn short_and_long_help_are_the_same() {
-    for command in ["watch", "trace", "explain", "doctor"] {
+    for command in ["watch", "trace", "explain", "replay", "doctor"] {
         let [short, long] = ["-h", "--help"].map(|flag| transcript(&[command, flag]));
         let body = |text: &str| text.split_once('\n').map(|(_, body)| body.to_owned());
         assert_eq!(body(&short), body(&long));
@@ -36,5 +37,5 @@ fn the_kinds_of_the_help_are_those_that_the_documentation_describes() {
     let cells = rows.filter_map(|row| row.split('|').next());
     let described: Vec<String> =
         cells.flat_map(|cell| cell.split(", ").map(|kind| kind.replace(['`', ' '], ""))).collect();
-    assert_eq!(described, rollout::live::select::EVENT_KINDS);
+    assert_eq!(described, rollout::stream::select::EVENT_KINDS);
 }

@@ -3,10 +3,10 @@
 use crate::scenarios::blog;
 use rollout::attribute::clock::Converted;
 use rollout::attribute::tag::*;
-use rollout::live::select::kind_of;
 use rollout::present::event_line::{self, EventLine, Standing};
 use rollout::present::paint::Paint;
 use rollout::record::{Body, Record};
+use rollout::stream::select::kind_of;
 
 fn tags() -> EventTags {
     let pod = |name: &str| PodRef {

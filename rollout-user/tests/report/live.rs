@@ -6,10 +6,11 @@ use crate::world::*;
 use clap::Parser;
 use rollout::cli::filter::FilterArgs;
 use rollout::cli::{Cli, Command, TraceOutput};
-use rollout::live::select::is_event;
-use rollout::live::stream::{Options, Stream};
-use rollout::live::tagging::Tagger;
+use rollout::live::stream::Stream;
 use rollout::record::{Body, Record};
+use rollout::stream::printer::Options;
+use rollout::stream::select::is_event;
+use rollout::stream::tagging::Tagger;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 const WINDOW_NS: u64 = 500_000_000;
 const LAG_NS: u64 = 2_000_000_000;
 
-fn filter(flags: &[&str]) -> FilterArgs {
+pub fn filter(flags: &[&str]) -> FilterArgs {
     let Command::Trace(trace) = Cli::parse_from([&["rollout", "trace"], flags].concat()).command
     else {
         panic!("not a trace")
@@ -26,7 +27,7 @@ fn filter(flags: &[&str]) -> FilterArgs {
 }
 
 /// Everything that the cluster says comes late, by more than live output waits.
-fn lagging(mut records: Vec<Record>) -> Vec<Record> {
+pub fn lagging(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
         let from_cluster = matches!(
             record.body,
@@ -41,13 +42,9 @@ fn lagging(mut records: Vec<Record>) -> Vec<Record> {
 }
 
 /// Runs the stream as `trace` does: records arrive by their times, and time goes on with them.
-fn traced(records: &[Record], flags: &[&str], output: TraceOutput) -> (String, Stream) {
-    let mut stream = Stream::new(Options {
-        filter: filter(flags),
-        output,
-        color: false,
-        reorder_window_ns: WINDOW_NS,
-    });
+pub fn traced(records: &[Record], flags: &[&str], output: TraceOutput) -> (String, Stream) {
+    let options = Options { filter: filter(flags), output, color: false };
+    let mut stream = Stream::new(options, WINDOW_NS);
     let mut out = Vec::new();
     stream.head(&mut out).expect("output");
     let mut records: Vec<_> = records.iter().collect();
@@ -61,12 +58,12 @@ fn traced(records: &[Record], flags: &[&str], output: TraceOutput) -> (String, S
     (String::from_utf8(out).expect("text"), stream)
 }
 
-fn objects(text: &str) -> Vec<Value> {
+pub fn objects(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
 }
 
 /// Whether pod 20 is, or may be, on either side.
-fn is_new_pod(value: &Value) -> bool {
+pub fn is_new_pod(value: &Value) -> bool {
     let backends = value["backends"].as_array().map(Vec::as_slice).unwrap_or_default();
     let tags = backends.iter().map(|one| &one["tag"]).chain([&value["client"]]);
     let pods = tags.flat_map(|tag| {
@@ -102,7 +99,7 @@ fn late_knowledge_comes_as_corrections_of_what_was_printed() {
     assert!(corrected > 10, "{corrected} events of the new pod were corrected");
 
     // What was printed last of each event is what is known in the end.
-    let mut tagger = Tagger::default();
+    let mut tagger = Tagger::live();
     records.iter().for_each(|record| _ = tagger.observe(record));
     let events: Vec<_> = records.iter().filter(|record| is_event(&record.body)).collect();
     assert_eq!(printed.len(), events.len());

@@ -4,9 +4,9 @@
 
 use super::{EventLine, Standing};
 use crate::attribute::tag::{BackendTag, ServiceTag, Tag};
-use crate::live::select::kind_of;
 use crate::present::{escape, time};
 use crate::record::Body;
+use crate::stream::select::kind_of;
 use serde::Serialize;
 
 #[derive(Serialize)]

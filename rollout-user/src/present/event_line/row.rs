@@ -5,7 +5,6 @@
 use super::{EventLine, Standing};
 use crate::analyse::report::Moment;
 use crate::attribute::tag::{Certainty, HostClient, PodState, StateAt, Tag};
-use crate::live::select::flow_of;
 use crate::present::errno;
 use crate::present::escape::{name, plain};
 use crate::present::paint::Paint;
@@ -13,6 +12,7 @@ use crate::present::time;
 use crate::record::Body;
 use crate::record::kernel::{DestinationChange, Flow};
 use crate::record::signal::signal_name;
+use crate::stream::select::flow_of;
 use std::net::SocketAddr;
 
 const TIME: usize = 12;

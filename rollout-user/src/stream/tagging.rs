@@ -1,14 +1,14 @@
-//! Tags of live events: remembers whose socket an attempt is, and asks the histories.
+//! Tags of events: remembers whose socket an attempt is, and asks the histories.
 //!
 //! In: every record, in order of arrival. Out: [`EventTags`] for an event, with what is known so far. Pure.
 
 use crate::attribute::Histories;
 use crate::attribute::clock::Converted;
 use crate::attribute::tag::{BackendTag, EventTags, Tag};
-use crate::live::select::flow_of;
 use crate::record::cluster::{Observed, Pod};
 use crate::record::kernel::{Flow, Netns};
 use crate::record::{Body, Record};
+use crate::stream::select::flow_of;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Attempts whose client is remembered; the oldest are forgotten first, and their later events lack a client tag.
@@ -17,8 +17,11 @@ const REMEMBERED: usize = 65_536;
 /// with the kernel's defaults (127 s), rounded up.
 const CHOICE_NS: u64 = 180_000_000_000;
 
-/// Deleted pods whose labels are kept, for events that are printed after the deletion was seen.
+/// Deleted pods whose labels are kept live, for events that are printed after the deletion was seen.
 const GONE: usize = 1024;
+
+/// A pod's labels, each version from the time at which it was seen, ns.
+type Labels = BTreeMap<u64, BTreeMap<String, String>>;
 
 #[derive(Clone)]
 struct Client {
@@ -29,18 +32,39 @@ struct Client {
 }
 
 /// The histories so far, and the clients of attempts.
-#[derive(Default)]
 pub struct Tagger {
     histories: Histories,
     clients: BTreeMap<u64, Client>,
-    labels: BTreeMap<String, BTreeMap<String, String>>,
+    labels: BTreeMap<String, Labels>,
     gone: VecDeque<String>,
+    gone_kept: usize,
 }
 
 impl Tagger {
-    /// Takes in one record. Returns whether it may change tags of earlier events.
+    /// One whose events are printed soon after they happened: it forgets labels of pods that are gone for long.
+    pub fn live() -> Tagger {
+        Tagger { gone_kept: GONE, ..Tagger::whole() }
+    }
+
+    /// One that learns everything before the first event is asked for.
+    pub fn whole() -> Tagger {
+        Tagger {
+            histories: Histories::default(),
+            clients: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            gone: VecDeque::new(),
+            gone_kept: usize::MAX,
+        }
+    }
+
+    /// Takes in one record: [`Tagger::learn`] and [`Tagger::meet`]. Returns whether it may change tags of earlier events.
     pub fn observe(&mut self, record: &Record) -> bool {
-        self.histories.observe(record);
+        self.meet(record);
+        self.learn(record)
+    }
+
+    /// Remembers whose socket an attempt is.
+    pub fn meet(&mut self, record: &Record) {
         if let Body::Connect(event) = &record.body {
             let client = Client {
                 cgroup: event.cgroup,
@@ -53,8 +77,13 @@ impl Tagger {
                 self.clients.pop_first();
             }
         }
+    }
+
+    /// Takes in what belongs to histories. Returns whether it may change tags of earlier events.
+    pub fn learn(&mut self, record: &Record) -> bool {
+        self.histories.observe(record);
         if let Body::Pod(pod) = &record.body {
-            self.keep_labels(pod);
+            self.keep_labels(record.time_ns, pod);
         }
         matches!(
             record.body,
@@ -101,19 +130,24 @@ impl Tagger {
         self.histories.clock().unix_at(time_ns)
     }
 
-    /// A label of a pod.
-    pub fn label(&self, uid: &str, key: &str) -> Option<String> {
-        self.labels.get(uid)?.get(key).cloned()
+    /// A label of a pod as it was last seen at that time; before it was first seen, as it was then.
+    pub fn label_at(&self, uid: &str, key: &str, time_ns: u64) -> Option<String> {
+        let versions = self.labels.get(uid)?;
+        let seen = versions.range(..=time_ns).next_back().or_else(|| versions.first_key_value());
+        seen?.1.get(key).cloned()
     }
 
-    fn keep_labels(&mut self, pod: &Observed<Pod>) {
+    fn keep_labels(&mut self, time_ns: u64, pod: &Observed<Pod>) {
         let meta = &pod.object.meta;
         if pod.present {
-            self.labels.insert(meta.uid.clone(), meta.labels.clone());
+            let versions = self.labels.entry(meta.uid.clone()).or_default();
+            if versions.range(..=time_ns).next_back().is_none_or(|last| *last.1 != meta.labels) {
+                versions.insert(time_ns, meta.labels.clone());
+            }
             return;
         }
         self.gone.push_back(meta.uid.clone());
-        if self.gone.len() > GONE
+        if self.gone.len() > self.gone_kept
             && let Some(uid) = self.gone.pop_front()
         {
             self.labels.remove(&uid);

@@ -1,4 +1,4 @@
-//! The end of a `trace`: what was printed, what was lost, what could not be seen. In: counts. Out: text or JSON. Pure.
+//! The end of a stream: what was printed, what was lost, what could not be seen. In: counts. Out: text or JSON. Pure.
 
 use crate::present::escape;
 use crate::present::text::{stage, wrap};
@@ -6,7 +6,7 @@ use crate::record::meta::Loss;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a trace ends with.
+/// What a stream ends with.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Footer {
     /// Events printed.
@@ -52,7 +52,7 @@ impl Footer {
         }
         if self.overtaken > 0 {
             let overtaken = count(self.overtaken, "event");
-            text.push_str(&format!("  {overtaken} out of order: later than --reorder-window\n"));
+            text.push_str(&format!("  {overtaken} out of order: they came too late\n"));
         }
         if self.given_up > 0 {
             let given_up = count(self.given_up, "event");
