@@ -68,6 +68,16 @@ Exit codes:
   2  tracing cannot work here
   3  tracing works, and some facts will be missing or could not be checked";
 
+const COMPLETIONS_AFTER: &str = "\
+Where to put it:
+  rollout completions bash > /usr/share/bash-completion/completions/rollout
+  rollout completions zsh  > /usr/local/share/zsh/site-functions/_rollout
+  rollout completions fish > /usr/share/fish/vendor_completions.d/rollout.fish";
+
+const MAN_AFTER: &str = "\
+Example:
+  rollout man /usr/local/share/man/man1 && man rollout-watch";
+
 /// Traces Kubernetes rolling updates: which connections failed, sent to which pod, in which state, and why.
 #[derive(Debug, Parser)]
 #[command(name = "rollout", version, propagate_version = true, disable_help_subcommand = true)]
@@ -102,6 +112,12 @@ pub enum Command {
     /// Tell what works here and what not, each with its remedy.
     #[command(after_help = DOCTOR_AFTER)]
     Doctor(Doctor),
+    /// Print a completion script for a shell.
+    #[command(after_help = COMPLETIONS_AFTER)]
+    Completions(Completions),
+    /// Write man pages, one for each command.
+    #[command(after_help = MAN_AFTER)]
+    Man(Man),
 }
 
 /// When to use colours.
@@ -288,4 +304,20 @@ pub struct Doctor {
     /// The cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
+}
+
+/// `rollout completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell: `bash`, `zsh`, `fish`, `elvish` or `powershell`.
+    #[arg(value_name = "SHELL", value_enum, hide_possible_values = true)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `rollout man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder to write to; it is made where it is missing.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }

@@ -1,7 +1,9 @@
 //! The commands: each wires sources, timeline and output together. Out: an exit code.
 
+pub mod completions;
 pub mod doctor;
 pub mod explain;
+pub mod man;
 pub mod replay;
 #[cfg(feature = "probe")]
 pub mod trace;
@@ -25,6 +27,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Explain(args) => explain::run(&args, color),
         Command::Replay(args) => replay::run(&args, color),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
         Command::Doctor(args) => doctor::run(&args, color),
         #[cfg(feature = "probe")]
         Command::Watch(args) => watch::run(&args, color),

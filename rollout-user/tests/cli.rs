@@ -8,6 +8,8 @@ mod colour;
 mod command;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/generated.rs"]
+mod generated;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/replay.rs"]

@@ -11,6 +11,8 @@ fn every_help_is_as_reviewed_and_fits_80_columns() {
         ("cli_help_explain", &["explain", "--help"]),
         ("cli_help_replay", &["replay", "--help"]),
         ("cli_help_doctor", &["doctor", "--help"]),
+        ("cli_help_completions", &["completions", "--help"]),
+        ("cli_help_man", &["man", "--help"]),
     ] {
         let text = transcript(args);
         for line in text.lines() {
@@ -22,7 +24,7 @@ fn every_help_is_as_reviewed_and_fits_80_columns() {
 
 #[test]
 fn short_and_long_help_are_the_same() {
-    for command in ["watch", "trace", "explain", "replay", "doctor"] {
+    for command in ["watch", "trace", "explain", "replay", "doctor", "completions", "man"] {
         let [short, long] = ["-h", "--help"].map(|flag| transcript(&[command, flag]));
         let body = |text: &str| text.split_once('\n').map(|(_, body)| body.to_owned());
         assert_eq!(body(&short), body(&long));
