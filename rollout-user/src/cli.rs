@@ -244,7 +244,7 @@ pub struct Watch {
 /// How to print a report.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// Form of the report: `text` for people, `json` (one object) for programs.
+    /// Form of the report: `text`, `json` (one object), `junit` (XML for pipelines).
     #[arg(short, long, value_enum, default_value_t = ReportOutput::Text, value_name = "FORM")]
     #[arg(hide_possible_values = true)]
     pub output: ReportOutput,
@@ -256,6 +256,17 @@ pub struct ReportArgs {
 /// Forms of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportOutput {
+    /// For people.
+    Text,
+    /// For programs: one object.
+    Json,
+    /// For pipelines: JUnit XML.
+    Junit,
+}
+
+/// Forms of what `doctor` found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoctorOutput {
     /// For people.
     Text,
     /// For programs: one object.
@@ -298,9 +309,9 @@ pub struct Replay {
 #[derive(Debug, Args)]
 pub struct Doctor {
     /// Form: `text` for people, `json` (one object) for programs.
-    #[arg(short, long, value_enum, default_value_t = ReportOutput::Text, value_name = "FORM")]
+    #[arg(short, long, value_enum, default_value_t = DoctorOutput::Text, value_name = "FORM")]
     #[arg(hide_possible_values = true)]
-    pub output: ReportOutput,
+    pub output: DoctorOutput,
     /// The cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,

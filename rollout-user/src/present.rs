@@ -6,6 +6,8 @@ pub mod errno;
 pub mod escape;
 pub mod event_line;
 pub mod json;
+pub mod junit;
+pub mod markup;
 pub mod paint;
 pub mod text;
 pub mod time;

@@ -12,6 +12,8 @@ mod facts;
 mod faults;
 #[path = "report/hostile.rs"]
 mod hostile;
+#[path = "report/junit.rs"]
+mod junit;
 #[path = "report/lines.rs"]
 mod lines;
 #[path = "report/live.rs"]

@@ -1,7 +1,7 @@
 //! `rollout doctor`: what would work here and what not. In: flags. Out: checks with remedies; exit code 0 when all that
 //! is needed works, 3 when something will be missing, 2 when tracing cannot work.
 
-use crate::cli::{Doctor, ReportOutput};
+use crate::cli::{Doctor, DoctorOutput};
 use crate::cluster::{self, Scope};
 use crate::doctor::{self, Options, Tried};
 use crate::tables::host;
@@ -30,8 +30,8 @@ pub fn run(args: &Doctor, color: bool) -> anyhow::Result<ExitCode> {
     });
     let mut out = std::io::stdout().lock();
     match args.output {
-        ReportOutput::Text => write!(out, "{}", report.text(color))?,
-        ReportOutput::Json => writeln!(out, "{}", report.json())?,
+        DoctorOutput::Text => write!(out, "{}", report.text(color))?,
+        DoctorOutput::Json => writeln!(out, "{}", report.json())?,
     }
     out.flush()?;
     Ok(ExitCode::from(report.exit_code()))

@@ -12,9 +12,12 @@ mod update;
 mod words;
 
 use crate::analyse::report::Report;
-pub use limits::stage;
+pub use group::head as group_head;
+pub use limits::{doubt, stage};
 use page::Page;
 pub use page::wrap;
+pub use update::{revisions, workload};
+pub use words::number;
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -124,7 +124,7 @@ fn hostile_comm_stays_in_its_column() {
     assert!(row.chars().count() <= 80);
 }
 
-fn insta_here(check: impl FnOnce()) {
+pub fn insta_here(check: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/snapshots"));
     settings.set_prepend_module_to_snapshot(false);

@@ -86,7 +86,8 @@ fn more(page: &mut Page, all: usize, shown: usize, noun: &str) {
     }
 }
 
-fn head(group: &Group) -> String {
+/// What a group has in common: how many, what came of them, where, when.
+pub fn head(group: &Group) -> String {
     let when = if group.from.time_ns == group.to.time_ns {
         format!("at {}", time::offset(&group.from))
     } else {

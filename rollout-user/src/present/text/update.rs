@@ -5,19 +5,16 @@
 use super::page::{Page, left};
 use super::words::{number, revision};
 use crate::analyse::report::Report;
-use crate::analyse::report::update::{Both, Span, Windows};
+use crate::analyse::report::update::{Both, Span, Update, Windows};
 use crate::present::escape::name;
 use crate::present::time;
+use crate::record::meta::Target;
 
 /// Writes what was updated, when, and seen from where.
 pub fn write(page: &mut Page, report: &Report) {
     page.line("");
     if let Some(update) = &report.update {
-        let target = &update.target;
-        let what = format!("{} {}/{}", target.kind, name(&target.namespace), name(&target.name));
-        let from: Vec<String> = update.from.iter().map(revision).collect();
-        let from = if from.is_empty() { "?".to_owned() } else { from.join(", ") };
-        page.text(0, 2, &format!("{what}: revision {from} → {}", revision(&update.to)));
+        page.text(0, 2, &format!("{}: {}", workload(&update.target), revisions(update)));
         let start = match &update.start {
             Some(start) => format!("started {}", time::absolute(start)),
             None => "started before the trace".to_owned(),
@@ -36,8 +33,7 @@ pub fn write(page: &mut Page, report: &Report) {
             page.text(0, 2, &format!("revision {of} was given up at {at}, before it was complete"));
         }
     } else if let Some(target) = report.source.as_ref().and_then(|s| s.target.as_ref()) {
-        let what = format!("{} {}/{}", target.kind, name(&target.namespace), name(&target.name));
-        page.text(0, 2, &format!("{what}: no update seen"));
+        page.text(0, 2, &format!("{}: no update seen", workload(target)));
     }
     if let Some(source) = &report.source {
         let span = source.to.time_ns.saturating_sub(source.from.time_ns);
@@ -51,6 +47,18 @@ pub fn write(page: &mut Page, report: &Report) {
         page.text(0, 2, &seen);
     }
     syns(page, report);
+}
+
+/// A workload: `Deployment shop/web`.
+pub fn workload(target: &Target) -> String {
+    format!("{} {}/{}", name(&target.kind), name(&target.namespace), name(&target.name))
+}
+
+/// Revisions of an update: `revision 1 (…) → 2 (…)`.
+pub fn revisions(update: &Update) -> String {
+    let from: Vec<String> = update.from.iter().map(revision).collect();
+    let from = if from.is_empty() { "?".to_owned() } else { from.join(", ") };
+    format!("revision {from} → {}", revision(&update.to))
 }
 
 /// Users' SYNs by class, as a sum.
