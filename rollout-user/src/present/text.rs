@@ -3,13 +3,13 @@
 //! In: a [`Report`]. Out: text whose lines (the first, which is one sentence, apart) fit 80 columns for IPv4 addresses
 //! and names of usual length. Readable without colours.
 
-mod group;
-mod limits;
+pub mod group;
+pub mod limits;
 mod page;
-mod pod;
+pub mod pod;
 mod sentence;
-mod update;
-mod words;
+pub mod update;
+pub mod words;
 
 use crate::analyse::report::Report;
 pub use group::head as group_head;

@@ -99,14 +99,19 @@ pub fn head(group: &Group) -> String {
 
 /// Whose they were and what they dialled, most frequent first.
 fn clients(page: &mut Page, report: &Report, group: &Group) {
+    page.text(6, 2, &from_and_to(report, group));
+}
+
+/// `from … to …`, most frequent first.
+pub fn from_and_to(report: &Report, group: &Group) -> String {
     let attempts: Vec<&Attempt> = members(report, group).collect();
     let from = tally(attempts.iter().map(|attempt| client(attempt)));
     let to = tally(attempts.iter().map(|attempt| dialled(attempt)));
-    let text = format!("from {} to {}", several(&from), several(&to));
-    page.text(6, 2, &text);
+    format!("from {} to {}", several(&from), several(&to))
 }
 
-fn client(attempt: &Attempt) -> String {
+/// Whose connect it was.
+pub fn client(attempt: &Attempt) -> String {
     let tag = &attempt.client.tag;
     match (&tag.pod, tag.host) {
         (Some(pod), _) => pod_name(pod),
@@ -119,7 +124,8 @@ fn client(attempt: &Attempt) -> String {
     }
 }
 
-fn dialled(attempt: &Attempt) -> String {
+/// What was dialled.
+pub fn dialled(attempt: &Attempt) -> String {
     match attempt.service.as_ref().filter(|service| !service.name.is_empty()) {
         Some(service) => {
             let (namespace, of) = (name(&service.namespace), name(&service.name));
@@ -190,7 +196,7 @@ fn example(page: &mut Page, attempt: &Attempt) {
 }
 
 /// SYNs in a row of which the same became: the words, the first, the last, how many.
-fn runs(syns: &[Syn]) -> Vec<(String, &Syn, &Syn, usize)> {
+pub fn runs(syns: &[Syn]) -> Vec<(String, &Syn, &Syn, usize)> {
     let mut runs: Vec<(String, &Syn, &Syn, usize)> = Vec::new();
     for one in syns {
         let what = syn(one);
@@ -202,7 +208,8 @@ fn runs(syns: &[Syn]) -> Vec<(String, &Syn, &Syn, usize)> {
     runs
 }
 
-fn source(attempt: &Attempt) -> String {
+/// The client's address and port, as a proxy's log has them.
+pub fn source(attempt: &Attempt) -> String {
     match (attempt.client.address, attempt.client.port) {
         (Some(address), Some(port)) => SocketAddr::new(address, port).to_string(),
         (Some(address), None) => format!("{address}:?"),
@@ -211,6 +218,7 @@ fn source(attempt: &Attempt) -> String {
     }
 }
 
-fn members<'a>(report: &'a Report, group: &'a Group) -> impl Iterator<Item = &'a Attempt> {
+/// The attempts of a group.
+pub fn members<'a>(report: &'a Report, group: &'a Group) -> impl Iterator<Item = &'a Attempt> {
     group.attempts.iter().filter_map(|position| report.attempts.get(*position))
 }

@@ -19,13 +19,17 @@ pub fn write_doubts(page: &mut Page, report: &Report) {
     if doubts.is_empty() {
         return;
     }
-    let title = match report.verdict.result {
-        Finding::Failures => "There may be more than was seen",
-        Finding::Inconclusive | Finding::Clean => "Why this is inconclusive",
-    };
-    page.heading(title, "");
+    page.heading(doubts_title(report), "");
     for reason in doubts {
         page.text(2, 2, &doubt(reason));
+    }
+}
+
+/// What the doubts are about.
+pub fn doubts_title(report: &Report) -> &'static str {
+    match report.verdict.result {
+        Finding::Failures => "There may be more than was seen",
+        Finding::Inconclusive | Finding::Clean => "Why this is inconclusive",
     }
 }
 
@@ -80,8 +84,27 @@ pub fn doubt(doubt: &Doubt) -> String {
 pub fn write(page: &mut Page, report: &Report) {
     page.heading("What could not be seen", "");
     let limit = if page.all { usize::MAX } else { LISTED };
+    for statement in statements(report, limit) {
+        match statement {
+            Statement::One(text) => page.text(2, 2, &text),
+            Statement::More(count) => page.text(4, 2, &format!("{count} more: --all, or -o json")),
+        }
+    }
+}
+
+/// One line of what could not be seen.
+pub enum Statement {
+    /// In words.
+    One(String),
+    /// So many more of the kind before it.
+    More(usize),
+}
+
+/// Losses, gaps and blind spots, at most `limit` of a kind.
+pub fn statements(report: &Report, limit: usize) -> Vec<Statement> {
+    let mut said = Vec::new();
     if report.losses.is_empty() {
-        page.text(2, 2, "no event was lost");
+        said.push(Statement::One("no event was lost".to_owned()));
     }
     for loss in report.losses.iter().take(limit) {
         let count = match loss.count {
@@ -94,9 +117,10 @@ pub fn write(page: &mut Page, report: &Report) {
         };
         let range = range(&loss.from, Some(&loss.to));
         let when = relevance(loss.overlaps_update);
-        page.text(2, 2, &format!("lost: {count} {}{by}, {range}{when}", stage(loss.stage)));
+        let stage = stage(loss.stage);
+        said.push(Statement::One(format!("lost: {count} {stage}{by}, {range}{when}")));
     }
-    rest(page, report.losses.len(), limit);
+    rest(&mut said, report.losses.len(), limit);
     for gap in report.watch_gaps.iter().take(limit) {
         let scope = match gap.scope.as_str() {
             "" => String::new(),
@@ -110,44 +134,45 @@ pub fn write(page: &mut Page, report: &Report) {
             relevance(gap.overlaps_update),
             reason.unwrap_or_default()
         );
-        page.text(2, 2, &text);
+        said.push(Statement::One(text));
     }
-    rest(page, report.watch_gaps.len(), limit);
+    rest(&mut said, report.watch_gaps.len(), limit);
     for spot in &report.blind_spots {
         let instead = match &spot.attached {
             Some(hook) => format!(" (by {})", plain(hook, 60)),
             None => String::new(),
         };
-        page.text(2, 2, &format!("{}{instead}: {}", name(&spot.fact), plain(&spot.blind, 160)));
+        let (fact, blind) = (name(&spot.fact), plain(&spot.blind, 160));
+        said.push(Statement::One(format!("{fact}{instead}: {blind}")));
     }
-    unmatched(page, report);
-    if let Some(line) = &report.clock {
-        clock(page, line);
-    }
+    said.extend(unmatched(report).map(Statement::One));
+    said.extend(report.clock.iter().flat_map(clock).map(Statement::One));
     let path = match &report.data_path {
         Some(line) => format!("{} ({})", data_path(line.path), plain(&line.evidence, 120)),
         None => "not recorded".to_owned(),
     };
-    page.text(2, 2, &format!("data path: {path}"));
+    said.push(Statement::One(format!("data path: {path}")));
     if report.verdict.out_of_scope > 0 {
         let others = number(report.verdict.out_of_scope, "attempt");
-        page.text(2, 2, &format!("left out: {others} at other destinations"));
+        said.push(Statement::One(format!("left out: {others} at other destinations")));
     }
+    said
 }
 
-fn clock(page: &mut Page, line: &ClockLine) {
+fn clock(line: &ClockLine) -> Vec<String> {
     let error = time::duration(line.error_ns);
-    page.text(2, 2, &format!("times of day: within {error} of the node's clock"));
+    let mut said = vec![format!("times of day: within {error} of the node's clock")];
     for step in &line.steps {
         let way = if step.by_ns < 0 { "back" } else { "forward" };
         let by = time::duration(step.by_ns.unsigned_abs());
         let range = range(&step.from, Some(&step.to));
         let so = "times of day in between may be off by so much, offsets are right";
-        page.text(2, 2, &format!("the node's clock was set {way} by {by}, {range}: {so}"));
+        said.push(format!("the node's clock was set {way} by {by}, {range}: {so}"));
     }
+    said
 }
 
-fn unmatched(page: &mut Page, report: &Report) {
+fn unmatched(report: &Report) -> Option<String> {
     let counts = &report.unmatched;
     let parts: Vec<String> = [
         (counts.choices, "backend choice"),
@@ -162,18 +187,19 @@ fn unmatched(page: &mut Page, report: &Report) {
         noun => number(*count, noun),
     })
     .collect();
-    if !parts.is_empty() {
-        let own = match counts.choices_of_workload {
-            0 => String::new(),
-            n => format!(" ({n} of this workload)"),
-        };
-        page.text(2, 2, &format!("of clients not traced here: {}{own}", parts.join(", ")));
+    if parts.is_empty() {
+        return None;
     }
+    let own = match counts.choices_of_workload {
+        0 => String::new(),
+        n => format!(" ({n} of this workload)"),
+    };
+    Some(format!("of clients not traced here: {}{own}", parts.join(", ")))
 }
 
-fn rest(page: &mut Page, all: usize, shown: usize) {
+fn rest(said: &mut Vec<Statement>, all: usize, shown: usize) {
     if all > shown {
-        page.text(4, 2, &format!("{} more: --all, or -o json", all - shown));
+        said.push(Statement::More(all - shown));
     }
 }
 

@@ -123,17 +123,8 @@ fn sign(ms: i64) -> &'static str {
 
 /// One pod with all its steps. Steps before the trace and steps that did not come are gathered.
 fn in_full(page: &mut Page, row: &PodRow) {
-    let mut about = Vec::new();
-    about.extend(row.role.map(|side| role(side).to_owned()));
-    about.extend(row.ips.iter().map(ToString::to_string));
-    about.extend(row.pod.node.as_ref().map(|node| format!("node {}", name(node))));
-    let traffic = match row.unanswered {
-        0 => number(row.syns, "SYN"),
-        silent => format!("{}, {silent} unanswered", number(row.syns, "SYN")),
-    };
-    about.push(traffic);
     page.line(format!("  {}", page.paint.bold(&pod_name(&row.pod))));
-    page.text(4, 2, &about.join(", "));
+    page.text(4, 2, &about(row));
     let with = |wanted: &Cell| {
         let same = row.steps.iter().filter(|at| at.cell == *wanted).map(|at| word(at.step));
         same.collect::<Vec<_>>().join(", ")
@@ -167,15 +158,30 @@ fn in_full(page: &mut Page, row: &PodRow) {
     }
 }
 
+/// Side, addresses, node and SYNs of a pod.
+pub fn about(row: &PodRow) -> String {
+    let mut about = Vec::new();
+    about.extend(row.role.map(|side| role(side).to_owned()));
+    about.extend(row.ips.iter().map(ToString::to_string));
+    about.extend(row.pod.node.as_ref().map(|node| format!("node {}", name(node))));
+    let traffic = match row.unanswered {
+        0 => number(row.syns, "SYN"),
+        silent => format!("{}, {silent} unanswered", number(row.syns, "SYN")),
+    };
+    about.push(traffic);
+    about.join(", ")
+}
+
 /// How much earlier than it was seen something may have happened.
-fn uncertainty(spread_ns: Option<u64>) -> String {
+pub fn uncertainty(spread_ns: Option<u64>) -> String {
     match spread_ns {
         Some(ns) if ns >= 1_000_000 => format!("-{}", time::duration(ns)),
         _ => String::new(),
     }
 }
 
-fn word(step: Step) -> &'static str {
+/// A step in words.
+pub fn word(step: Step) -> &'static str {
     match step {
         Step::Created => "created",
         Step::IpAssigned => "IP assigned",

@@ -13,8 +13,16 @@ use crate::record::meta::Target;
 /// Writes what was updated, when, and seen from where.
 pub fn write(page: &mut Page, report: &Report) {
     page.line("");
+    for line in about(report) {
+        page.text(0, 2, &line);
+    }
+}
+
+/// What was updated, when, seen from where, and the sum of SYNs: a line each.
+pub fn about(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(update) = &report.update {
-        page.text(0, 2, &format!("{}: {}", workload(&update.target), revisions(update)));
+        lines.push(format!("{}: {}", workload(&update.target), revisions(update)));
         let start = match &update.start {
             Some(start) => format!("started {}", time::absolute(start)),
             None => "started before the trace".to_owned(),
@@ -26,27 +34,27 @@ pub fn write(page: &mut Page, report: &Report) {
             (None, Some(end)) => format!("ended {}", time::absolute(end)),
             (_, None) => "its end was not seen".to_owned(),
         };
-        page.text(0, 2, &format!("{start}, {end}"));
+        lines.push(format!("{start}, {end}"));
         for given_up in &update.superseded {
             let of = revision(&given_up.revision);
             let at = time::offset(&given_up.at);
-            page.text(0, 2, &format!("revision {of} was given up at {at}, before it was complete"));
+            lines.push(format!("revision {of} was given up at {at}, before it was complete"));
         }
     } else if let Some(target) = report.source.as_ref().and_then(|s| s.target.as_ref()) {
-        page.text(0, 2, &format!("{}: no update seen", workload(target)));
+        lines.push(format!("{}: no update seen", workload(target)));
     }
     if let Some(source) = &report.source {
         let span = source.to.time_ns.saturating_sub(source.from.time_ns);
-        let seen = format!(
+        lines.push(format!(
             "seen on node {} (kernel {}) for {}, {}",
             name(&source.node),
             name(&source.kernel),
             time::duration(span),
             number(source.records, "record")
-        );
-        page.text(0, 2, &seen);
+        ));
     }
-    syns(page, report);
+    lines.extend(syns(report));
+    lines
 }
 
 /// A workload: `Deployment shop/web`.
@@ -62,7 +70,7 @@ pub fn revisions(update: &Update) -> String {
 }
 
 /// Users' SYNs by class, as a sum.
-fn syns(page: &mut Page, report: &Report) {
+fn syns(report: &Report) -> Option<String> {
     let counts = &report.verdict.syns;
     let classes = [
         (counts.pod, "to pods"),
@@ -77,40 +85,66 @@ fn syns(page: &mut Page, report: &Report) {
         .filter(|(count, _)| *count > 0)
         .map(|(count, class)| format!("{count} {class}"))
         .collect();
-    if !parts.is_empty() {
-        let sum = format!("{} of users = {}", number(counts.tried, "SYN"), parts.join(" + "));
-        page.text(0, 2, &sum);
-    }
+    let sum = format!("{} of users = {}", number(counts.tried, "SYN"), parts.join(" + "));
+    (!parts.is_empty()).then_some(sum)
 }
 
 /// Writes the three windows.
 pub fn write_windows(page: &mut Page, report: &Report) {
     let Some(windows) = &report.windows else { return };
-    let since = match report.update.as_ref().and_then(|update| update.start) {
-        Some(_) => "",
-        None => "since the trace began",
-    };
-    page.heading("Windows", since);
+    let note = if counts_from_start(report) { "" } else { "since the trace began" };
+    page.heading("Windows", note);
+    for (number, window) in (1..).zip(rows(windows)) {
+        row(page, &format!("{number}  {}", window.what), window.span.as_ref(), &window.syns);
+    }
+    if let Some(note) = elsewhere(windows) {
+        page.text(2, 2, &note);
+    }
+}
+
+/// Whether the windows count from the update's start, not from the trace's.
+pub fn counts_from_start(report: &Report) -> bool {
+    report.update.as_ref().is_some_and(|update| update.start.is_some())
+}
+
+/// A window in words.
+pub struct WindowRow {
+    /// Which.
+    pub what: &'static str,
+    /// From when to when; `None`: empty.
+    pub span: Option<Span>,
+    /// Its SYNs.
+    pub syns: String,
+}
+
+/// The three windows in words, in order.
+pub fn rows(windows: &Windows) -> [WindowRow; 3] {
     let Windows { unanswered, both, only_new, .. } = windows;
     let silent = number(unanswered.syns, "SYN");
-    row(page, "1  old pods, no answer", unanswered.span.as_ref(), &silent);
-    match both {
+    let both = match both {
         Both::Overlap { span, syns_to_old, syns_to_new } => {
             let syns = format!("{syns_to_old} old + {syns_to_new} new");
-            row(page, "2  old and new pods", Some(span), &syns);
+            WindowRow { what: "old and new pods", span: Some(*span), syns }
         }
         Both::Gap { span, syns } => {
             let syns = format!("{} in between", number(*syns, "SYN"));
-            row(page, "2  gap, old to new", Some(span), &syns);
+            WindowRow { what: "gap, old to new", span: Some(*span), syns }
         }
-        Both::None => row(page, "2  old and new pods", None, "0 SYNs"),
-    }
+        Both::None => WindowRow { what: "old and new pods", span: None, syns: "0 SYNs".to_owned() },
+    };
     let late = number(only_new.syns, "SYN");
-    row(page, "3  new pods only", only_new.span.as_ref(), &late);
-    if windows.syns_elsewhere > 0 {
-        let syns = number(windows.syns_elsewhere, "more SYN");
-        page.text(2, 2, &format!("{syns} reached no pod, or one that is not known"));
-    }
+    [
+        WindowRow { what: "old pods, no answer", span: unanswered.span, syns: silent },
+        both,
+        WindowRow { what: "new pods only", span: only_new.span, syns: late },
+    ]
+}
+
+/// What no window counts.
+pub fn elsewhere(windows: &Windows) -> Option<String> {
+    let syns = number(windows.syns_elsewhere, "more SYN");
+    let note = format!("{syns} reached no pod, or one that is not known");
+    (windows.syns_elsewhere > 0).then_some(note)
 }
 
 fn row(page: &mut Page, what: &str, span: Option<&Span>, syns: &str) {
