@@ -43,6 +43,8 @@ offsets! {
         sk_protocol: "sock.sk_protocol",
         sk_err: "sock.sk_err",
         sk_cgroup: "sock.sk_cgrp_data.cgroup",
+        sk_backlog: "sock.sk_ack_backlog",
+        sk_backlog_limit: "sock.sk_max_ack_backlog",
         inet_sport: "inet_sock.inet_sport",
         net_inum: "net.ns.inum",
         net_cookie: "net.net_cookie",

@@ -16,6 +16,7 @@ mod socket;
 mod stand_in;
 mod task;
 
+mod backlog;
 mod connect;
 mod connect_call;
 mod icmp;
@@ -25,4 +26,5 @@ mod process;
 mod reset;
 mod retransmit;
 mod state;
+mod syn_ack;
 mod syn_dropped;

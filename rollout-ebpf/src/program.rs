@@ -52,6 +52,10 @@ programs! {
     IpvsDestination = "ipvs_destination",
     /// `ip_vs_unlink_service`, `ip_vs_flush`.
     IpvsService = "ipvs_service",
+    /// `tcp_retransmit_synack`.
+    SynAckRetransmit = "syn_ack_retransmit",
+    /// `tcp_conn_request`, `tcp_v{4,6}_syn_recv_sock`.
+    BacklogFull = "backlog_full",
     /// `signal_generate`.
     Signal = "signal",
     /// `sched_process_exit`.

@@ -1,8 +1,9 @@
-//! What the programs write into the ring: a [`Header`], then one of four layouts, told apart by [`Kind`].
+//! What the programs write into the ring: a [`Header`], then one of five layouts, told apart by [`Kind`].
 //!
 //! In: nothing. Out: the types that the programs fill and that `decode` reads.
 
 pub mod address;
+pub mod backlog;
 pub mod balance;
 pub mod packet;
 pub mod socket;
@@ -97,4 +98,8 @@ kinds! {
     Signal = 17,
     /// [`task::Task`]: a container's init begins to exit.
     Exit = 18,
+    /// [`packet::Packet`]: a SYN-ACK again.
+    SynAckRetransmit = 19,
+    /// [`backlog::Backlog`]: a segment met a full accept queue.
+    BacklogFull = 20,
 }

@@ -3,6 +3,7 @@
 //! In: one record as a program wrote it, and [`Names`] for this kernel's numbers. Out: its time and body, or an
 //! error for anything that is unknown, too short, too long or without an address; never a panic.
 
+mod backlog;
 mod balance;
 pub mod names;
 mod packet;
@@ -50,9 +51,12 @@ pub fn decode(bytes: &[u8], names: &Names) -> Result<(u64, Body), DecodeError> {
         | Kind::ResetReceived
         | Kind::ListenerOpened
         | Kind::ListenerClosed => socket::body(kind, read(bytes)?)?,
-        Kind::SynDropped | Kind::ResetSent | Kind::NoDestination | Kind::IcmpSent => {
-            packet::body(kind, read(bytes)?, names)?
-        }
+        Kind::SynDropped
+        | Kind::ResetSent
+        | Kind::NoDestination
+        | Kind::IcmpSent
+        | Kind::SynAckRetransmit => packet::body(kind, read(bytes)?, names)?,
+        Kind::BacklogFull => backlog::body(read(bytes)?)?,
         Kind::BackendChosen | Kind::IpvsDestination | Kind::IpvsServiceGone => {
             balance::body(kind, read(bytes)?)?
         }

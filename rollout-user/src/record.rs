@@ -55,6 +55,10 @@ pub enum Body {
     Closed(kernel::Closed),
     /// The kernel tried to send a SYN again.
     SynRetransmit(kernel::SynRetransmit),
+    /// A server sent a SYN-ACK again.
+    SynAckRetransmitted(kernel::SynAckRetransmit),
+    /// A SYN, or the last ACK of a handshake, met a full accept queue.
+    BacklogFull(kernel::BacklogFull),
     /// The kernel dropped a SYN on its way.
     SynDropped(kernel::SynDropped),
     /// This node sent a RST.
@@ -99,6 +103,10 @@ pub enum Body {
     IpvsConnections(table::IpvsConnections),
     /// Listeners of one network namespace at one moment.
     Listeners(table::Listeners),
+    /// Drops at full accept queues of one network namespace, by its counters.
+    ListenCounters(table::ListenCounters),
+    /// The node's connection table at one moment.
+    ConntrackStats(table::ConntrackStats),
     /// A cgroup that belongs to a pod.
     Cgroup(table::Cgroup),
     /// A network namespace that belongs to a pod.

@@ -8,6 +8,7 @@ pub mod conntrack;
 pub mod data_path;
 pub mod host;
 pub mod ipvs;
+pub mod listen_counters;
 pub mod listeners;
 pub mod netlink;
 pub mod netns;

@@ -10,6 +10,8 @@ pub struct Segment {
     pub tuple: Tuple,
     /// TCP flags.
     pub flags: u8,
+    /// IP version.
+    pub version: u8,
 }
 
 /// TCP flag.
@@ -38,7 +40,7 @@ fn segment4(ip: Address, first: u8) -> Option<Segment> {
     let tcp = ip.plus(u64::from(first & 0xf) * 4);
     let source = Endpoint::v4(ip.read(12)?, tcp.read(0)?);
     let destination = Endpoint::v4(ip.read(16)?, tcp.read(2)?);
-    Some(Segment { tuple: Tuple { source, destination }, flags: tcp.read(13)? })
+    Some(Segment { tuple: Tuple { source, destination }, flags: tcp.read(13)?, version: 4 })
 }
 
 #[inline(always)]
@@ -49,7 +51,7 @@ fn segment6(ip: Address, first: u8) -> Option<Segment> {
     let tcp = ip.plus(40);
     let source = Endpoint::v6(ip.read(8)?, tcp.read(0)?);
     let destination = Endpoint::v6(ip.read(24)?, tcp.read(2)?);
-    Some(Segment { tuple: Tuple { source, destination }, flags: tcp.read(13)? })
+    Some(Segment { tuple: Tuple { source, destination }, flags: tcp.read(13)?, version: 6 })
 }
 
 /// Its namespace: of its socket, else of its device.

@@ -3,6 +3,7 @@
 //! In: one object, list page or watch line. Out: values that `convert` turns into records. Every field may be missing
 //! or `null`; times stay text and numbers wide, so that one odd value cannot make a whole object unreadable.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
@@ -76,7 +77,12 @@ wire! {
     /// `lifecycle` of a container.
     Lifecycle { pre_stop: Handler }
     /// `preStop`.
-    Handler { sleep: Option<SleepAction> }
+    Handler {
+        sleep: Option<SleepAction>,
+        exec: Option<IgnoredAny>,
+        http_get: Option<IgnoredAny>,
+        tcp_socket: Option<IgnoredAny>,
+    }
     /// `preStop.sleep`.
     SleepAction { seconds: i64 }
     /// `status` of a Pod.
@@ -138,6 +144,8 @@ wire! {
         external_ips: Vec<String>,
         selector: BTreeMap<String, String>,
         ports: Vec<ServicePort>,
+        internal_traffic_policy: String,
+        external_traffic_policy: String,
     }
     /// `spec.ports[]` of a Service.
     ServicePort {
@@ -209,7 +217,7 @@ pub(crate) enum Lenient<T> {
     /// Read.
     Good(Box<T>),
     /// Not what it should be.
-    Bad(serde::de::IgnoredAny),
+    Bad(IgnoredAny),
 }
 
 /// One page of a list.

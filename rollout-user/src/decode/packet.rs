@@ -3,7 +3,7 @@
 use super::names::{Names, reason};
 use super::{DecodeError, flow, netns, state};
 use crate::record::Body;
-use crate::record::kernel::{IcmpSent, NoDestination, ResetSent, SynDropped};
+use crate::record::kernel::{IcmpSent, NoDestination, ResetSent, SynAckRetransmit, SynDropped};
 use rollout_ebpf::record::Kind;
 use rollout_ebpf::record::packet::Packet;
 
@@ -24,6 +24,7 @@ pub fn body(kind: Kind, wire: Packet, names: &Names) -> Result<Body, DecodeError
             state: (wire.has_socket != 0).then(|| state(wire.state)),
             reason: named(&names.reset_reasons),
         }),
+        Kind::SynAckRetransmit => Body::SynAckRetransmitted(SynAckRetransmit { flow, netns }),
         Kind::NoDestination => Body::NoDestination(NoDestination { flow, netns }),
         Kind::IcmpSent => Body::IcmpSent(IcmpSent {
             flow,

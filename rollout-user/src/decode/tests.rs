@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use rollout_ebpf::record::address::Endpoint;
+use rollout_ebpf::record::backlog::Backlog;
 use rollout_ebpf::record::balance::{Balance, Change};
 use rollout_ebpf::record::packet::Packet;
 use rollout_ebpf::record::socket::Socket;
@@ -47,6 +48,18 @@ fn packet(kind: Kind) -> Packet {
         icmp_code: 3,
         has_socket: 0,
         state: 0,
+        padding: [0; 7],
+    }
+}
+
+fn backlog(is_handshake_ack: u8) -> Backlog {
+    Backlog {
+        header: Header::new(7, Kind::BacklogFull),
+        netns: Space { cookie: 8, inum: 9, padding: [0; 4] },
+        tuple: tuple4(),
+        backlog: 2,
+        limit: 1,
+        is_handshake_ack,
         padding: [0; 7],
     }
 }
@@ -118,6 +131,28 @@ fn names_of_this_kernel_are_used_and_an_unknown_number_stays_a_number() {
 }
 
 #[test]
+fn f08_a_full_accept_queue_keeps_its_numbers_and_which_segment_met_it() {
+    for (number, is_ack) in [(0, false), (1, true)] {
+        let Body::BacklogFull(full) = decoded(backlog(number).as_bytes()) else {
+            panic!("another body");
+        };
+        assert_eq!((full.backlog, full.limit, full.handshake_ack), (2, 1, is_ack));
+        assert_eq!((full.flow.source_port, full.netns.inum), (Some(40000), 9));
+        assert_eq!(full.flow.destination.to_string(), "10.0.0.2:80");
+    }
+}
+
+#[test]
+fn a_repeated_syn_ack_is_told_from_the_clients_side() {
+    let Body::SynAckRetransmitted(again) = decoded(packet(Kind::SynAckRetransmit).as_bytes())
+    else {
+        panic!("another body");
+    };
+    assert_eq!(again.flow.source, Some([10, 0, 0, 1].into()));
+    assert_eq!(again.flow.destination.to_string(), "10.0.0.2:80");
+}
+
+#[test]
 fn an_ipvs_change_keeps_weight_and_result() {
     let wire = balance(Kind::IpvsDestination, Change::Edit as u8);
     let Body::IpvsDestination(change) = decoded(wire.as_bytes()) else { panic!("another body") };
@@ -173,9 +208,12 @@ fn what_is_unknown_short_or_long_is_rejected() {
 fn every_kind_decodes_from_its_own_layout() {
     for kind in Kind::ALL.iter().copied() {
         let result = match kind {
-            Kind::SynDropped | Kind::ResetSent | Kind::NoDestination | Kind::IcmpSent => {
-                decode(packet(kind).as_bytes(), &Names::default())
-            }
+            Kind::SynDropped
+            | Kind::ResetSent
+            | Kind::NoDestination
+            | Kind::IcmpSent
+            | Kind::SynAckRetransmit => decode(packet(kind).as_bytes(), &Names::default()),
+            Kind::BacklogFull => decode(backlog(0).as_bytes(), &Names::default()),
             Kind::BackendChosen | Kind::IpvsDestination | Kind::IpvsServiceGone => {
                 decode(balance(kind, Change::Add as u8).as_bytes(), &Names::default())
             }
@@ -190,7 +228,7 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0u32..24) {
         let _ = decode(&bytes, &Names::default());
-        for length in [80, 96, 104, 136] {
+        for length in [80, 88, 96, 104, 136] {
             bytes.resize(length, 0xff);
             bytes[8..12].copy_from_slice(&kind.to_le_bytes());
             let _ = decode(&bytes, &Names::default());

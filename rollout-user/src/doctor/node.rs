@@ -4,11 +4,13 @@
 
 use super::{Area, Check, Options, Status};
 use crate::record::meta::{DataPath, DataPathFound};
+use crate::record::table::ConntrackStats;
 use crate::record::table::{CgroupOwner, KubeletProcess};
 use crate::tables::cgroup::hierarchy::{self, Hierarchy, Version};
 use crate::tables::cgroup::kubelet;
 use crate::tables::cgroup::scan::{self, Scan};
 use crate::tables::conntrack::settings::{self, Settings};
+use crate::tables::conntrack::stats;
 use crate::tables::netns::Namespace;
 use crate::tables::{data_path, host};
 use anyhow::Result;
@@ -20,6 +22,8 @@ pub(super) struct Node {
     kubelets: Vec<KubeletProcess>,
     data_path: DataPathFound,
     conntrack: Settings,
+    /// `None`: conntrack is not loaded.
+    table: Result<Option<ConntrackStats>>,
     /// `bridge-nf-call-iptables`; `None`: no bridge filtering in this kernel.
     bridge_filter: Option<bool>,
 }
@@ -33,13 +37,15 @@ impl Node {
             Ok((found, _)) if found.version == Version::V2 => Some(found.root.as_path()),
             _ => None,
         };
-        let data_path = match namespace.or_else(|_| Namespace::current()) {
-            Ok(namespace) => data_path::find(&namespace, top, proc),
+        let namespace = namespace.or_else(|_| Namespace::current());
+        let data_path = match &namespace {
+            Ok(namespace) => data_path::find(namespace, top, proc),
             Err(error) => DataPathFound { path: DataPath::Unknown, evidence: format!("{error:#}") },
         };
         let bridge = proc.join("sys/net/bridge/bridge-nf-call-iptables");
         Self {
             data_path,
+            table: namespace.and_then(|namespace| stats::read(&namespace)),
             hierarchy,
             kubelets: kubelet::processes(proc),
             conntrack: settings::read(proc),
@@ -54,6 +60,7 @@ impl Node {
 
     pub(super) fn checks(&self) -> Vec<Check> {
         let mut checks = vec![self.cgroups(), self.kubelet(), self.data_path(), self.conntrack()];
+        checks.push(self.table());
         checks.extend(self.bridge());
         checks.push(clock());
         checks
@@ -133,6 +140,25 @@ impl Node {
         }
     }
 
+    /// A full table drops new connections in silence.
+    fn table(&self) -> Check {
+        let name = "conntrack table";
+        match &self.table {
+            Ok(Some(table)) if table.count >= table.max => {
+                let detail = format!("full: {} of {} entries", table.count, table.max);
+                check(name, Status::Warn, detail).remedy("raise net.netfilter.nf_conntrack_max")
+            }
+            Ok(Some(table)) => {
+                check(name, Status::Ok, format!("{} of {} entries", table.count, table.max))
+            }
+            Ok(None) => check(name, Status::Ok, "no conntrack"),
+            Err(error) => {
+                let detail = format!("{error:#}; whether it is full is not seen");
+                check(name, Status::Warn, detail).remedy("run as root, or with CAP_SYS_ADMIN")
+            }
+        }
+    }
+
     fn timestamps(&self) -> &'static str {
         match self.conntrack.timestamp {
             Some(1) => "with the kernel's times where it passes them (Linux 6.14)",
@@ -194,6 +220,7 @@ mod tests {
             kubelets: Vec::new(),
             data_path: DataPathFound { path, evidence: "sign".into() },
             conntrack: Settings::default(),
+            table: Ok(None),
             bridge_filter: None,
         }
     }
@@ -227,6 +254,18 @@ mod tests {
         assert_eq!(with(DataPath::Nftables, Some(2)).conntrack().status, Status::Ok);
         assert_eq!(with(DataPath::Iptables, None).conntrack().status, Status::Warn);
         assert_eq!(with(DataPath::Ipvs, Some(0)).conntrack().status, Status::Ok);
+    }
+
+    #[test]
+    fn a_full_or_unreadable_table_is_a_limit() {
+        let with = |table| Node { table, ..node(DataPath::Ipvs) }.table();
+        let at = |count| Ok(Some(ConntrackStats { count, max: 9, ..ConntrackStats::default() }));
+        assert_eq!(with(at(8)).status, Status::Ok);
+        let full = with(at(9));
+        assert_eq!(full.status, Status::Warn);
+        assert!(full.remedy.is_some_and(|remedy| remedy.contains("nf_conntrack_max")));
+        assert_eq!(with(Err(anyhow::anyhow!("denied"))).status, Status::Warn);
+        assert_eq!(with(Ok(None)).status, Status::Ok);
     }
 
     #[test]

@@ -12,15 +12,16 @@ use crate::record::{Body, Record};
 use crate::recording::space::Limits;
 use crate::recording::write::{Summary, Writer};
 use crate::tables::cgroup::hierarchy::{self, Version};
+use crate::tables::listen_counters::Polled;
 use crate::tables::netns::Namespace;
 use crate::tables::worker::Worker;
-use crate::tables::{conntrack, data_path, host, ipvs, pods};
+use crate::tables::{conntrack, data_path, host, ipvs, listen_counters, pods};
 use crate::timeline::{Inlet, queue};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
 /// Records that may wait between the sources and the hub.
@@ -29,7 +30,13 @@ const QUEUE: usize = 262_144;
 const CONNECTIONS: usize = 65_536;
 /// How often the IPVS table is read where the kernel's functions cannot be hooked.
 const POLL: Duration = Duration::from_millis(50);
+/// How often counters are read that tell what no hook can tell.
+const COUNTERS: Duration = Duration::from_secs(1);
 const PROC: &str = "/proc";
+/// As a user reads it.
+const LISTEN_OVERFLOWS: &str = "polling ListenOverflows";
+/// What counters leave out.
+const BY_COUNTERS: &str = "which connections met a full accept queue is not seen, only how many in which namespace and second";
 
 /// What to start.
 pub struct Plan {
@@ -64,6 +71,8 @@ struct Sources {
     watches: Option<Watches>,
     _followers: Option<pods::Followers>,
     _workers: Vec<Worker>,
+    /// They read once more when they end.
+    pollers: Vec<Worker>,
 }
 
 impl Session {
@@ -77,7 +86,12 @@ impl Session {
         let (inlet, timeline) = queue(QUEUE);
         let writer = plan.record.as_ref().map(|(path, limits)| Writer::create(path, *limits));
         let hub = Hub::start(timeline, writer.transpose()?)?;
-        let mut starter = Starter { inlet: inlet.clone(), notes: Vec::new(), workers: Vec::new() };
+        let mut starter = Starter {
+            inlet: inlet.clone(),
+            notes: Vec::new(),
+            workers: Vec::new(),
+            pollers: Vec::new(),
+        };
         starter.header(&plan);
 
         let filter = probes.filter();
@@ -93,8 +107,9 @@ impl Session {
             let _inside = runtime.enter();
             cluster.watch(scope, inlet.clone())
         });
-        let sources = Sources { probes, watches, _followers: followers, _workers: starter.workers };
-        Ok(Session { hub, inlet, filter, sources, notes: starter.notes })
+        let Starter { notes, workers: _workers, pollers, .. } = starter;
+        let sources = Sources { probes, watches, _followers: followers, _workers, pollers };
+        Ok(Session { hub, inlet, filter, sources, notes })
     }
 
     /// Waits until all watches are in sync, then says so on the timeline. Returns notes on what is degraded.
@@ -155,7 +170,9 @@ impl Session {
     /// # Errors
     /// When the recording thread died.
     pub fn finish(self, ended: Phase) -> anyhow::Result<Option<Summary>> {
-        let Session { hub, inlet, sources, filter, .. } = self;
+        let Session { hub, inlet, mut sources, filter, .. } = self;
+        // What they count is then told up to here.
+        sources.pollers.clear();
         // Sources stop one after another: what they tell after this time is not the whole.
         inlet.push_now(Body::Phase(ended));
         sources.probes.flush_losses();
@@ -181,6 +198,7 @@ struct Starter {
     inlet: Inlet,
     notes: Vec<String>,
     workers: Vec<Worker>,
+    pollers: Vec<Worker>,
 }
 
 impl Starter {
@@ -221,16 +239,58 @@ impl Starter {
                 "backends that netfilter chose (kube-proxy iptables, nftables) are not seen",
             );
         }
+        self.conntrack_stats(hooks);
+        let (poll, poller) = self.listen_counters(hooks).unzip();
         let followers = hierarchy.and_then(|hierarchy| {
-            pods::follow(pods::Places { proc: proc.to_owned(), hierarchy }, self.inlet.clone())
+            pods::follow(
+                pods::Places { proc: proc.to_owned(), hierarchy },
+                self.inlet.clone(),
+                poll,
+            )
         });
         match followers {
-            Ok(followers) => Some(followers),
+            Ok(followers) => {
+                poller.into_iter().for_each(|poller| self.poll_listeners(hooks, poller));
+                Some(followers)
+            }
             Err(error) => {
                 let blind = "clients cannot be told apart by their cgroup";
                 self.missing(hooks, "cgroups", &error, blind);
                 None
             }
+        }
+    }
+
+    fn conntrack_stats(&mut self, hooks: &mut Hooks) {
+        let node =
+            Namespace::open(&Path::new(PROC).join("1/ns/net")).or_else(|_| Namespace::current());
+        let followed =
+            node.and_then(|node| conntrack::stats::follow(node, COUNTERS, self.inlet.clone()));
+        let fact = "conntrack_stats";
+        match followed {
+            Ok(worker) => {
+                self.pollers.push(worker);
+                serve(hooks, fact, "polling /proc/net/stat/nf_conntrack");
+            }
+            Err(error) => {
+                let blind = "whether the connection table was full is not seen";
+                self.missing(hooks, fact, &error, blind);
+            }
+        }
+    }
+
+    /// Starts what polls listen counters, where no hook tells each drop at a full accept queue.
+    fn listen_counters(&self, hooks: &mut Hooks) -> Option<(Sender<Polled>, Worker)> {
+        let hook = hooks.facts.get_mut("backlog_full").filter(|hook| hook.attached.is_none())?;
+        let started = listen_counters::follow(COUNTERS, self.inlet.clone());
+        started.map_err(|error| hook.refused.push(format!("{LISTEN_OVERFLOWS}: {error:#}"))).ok()
+    }
+
+    fn poll_listeners(&mut self, hooks: &mut Hooks, poller: Worker) {
+        self.pollers.push(poller);
+        if let Some(hook) = hooks.facts.get_mut("backlog_full") {
+            hook.attached = Some(LISTEN_OVERFLOWS.to_owned());
+            hook.blind = Some(BY_COUNTERS.to_owned());
         }
     }
 
@@ -284,8 +344,7 @@ impl Starter {
         match started {
             Ok(worker) => {
                 self.workers.push(worker);
-                let hook = Hook { attached: Some(label.into()), refused: Vec::new(), blind: None };
-                hooks.facts.insert(fact.into(), hook);
+                serve(hooks, fact, label);
             }
             Err(error) => self.missing(hooks, fact, &error, blind),
         }
@@ -297,6 +356,11 @@ impl Starter {
         let hook = Hook { attached: None, refused, blind: Some(blind.into()) };
         hooks.facts.insert(fact.into(), hook);
     }
+}
+
+fn serve(hooks: &mut Hooks, fact: &str, label: &str) {
+    let hook = Hook { attached: Some(label.into()), refused: Vec::new(), blind: None };
+    hooks.facts.insert(fact.into(), hook);
 }
 
 /// Makes the runtime for the watches.

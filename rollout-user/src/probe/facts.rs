@@ -187,6 +187,24 @@ pub static FACTS: &[Fact] = &[
         "retransmitted SYNs are not seen",
     ),
     fact(
+        "syn_ack_retransmit",
+        &[single!(raw "syn_ack_retransmit" "tcp_retransmit_synack")],
+        "retransmitted SYN-ACKs are not seen",
+    ),
+    fact(
+        "backlog_full",
+        &[step(
+            Rung::Kprobe,
+            "kprobes tcp_conn_request, tcp_v4_syn_recv_sock, tcp_v6_syn_recv_sock",
+            &[
+                Hook::Kprobe("backlog_syn", "tcp_conn_request"),
+                Hook::Kprobe("backlog_ack_v4", "tcp_v4_syn_recv_sock"),
+                Hook::Kprobe("backlog_ack_v6", "tcp_v6_syn_recv_sock"),
+            ],
+        )],
+        "drops at a full accept queue are known from polled counters only",
+    ),
+    fact(
         "syn_dropped",
         &[single!(raw twice "syn_dropped" "syn_dropped_again" "kfree_skb")],
         "where a SYN was dropped is not seen",

@@ -130,6 +130,14 @@ impl Ladder {
         false
     }
 
+    /// Which hook serves which fact of ip_vs.
+    pub fn hooks_of_ipvs(&self) -> Hooks {
+        let of_ipvs = FACTS.iter().filter(|fact| fact.of_ipvs).map(|fact| fact.name);
+        let served =
+            of_ipvs.filter_map(|name| Some((name.to_owned(), self.served.get(name)?.clone())));
+        Hooks { facts: served.collect() }
+    }
+
     /// Which hook serves which fact.
     pub fn hooks(&self) -> Hooks {
         let facts = self.served.iter().map(|(name, hook)| ((*name).to_owned(), hook.clone()));

@@ -167,7 +167,8 @@ impl Reader {
     /// Follows ip_vs, which may be loaded and unloaded at any time.
     fn look_for_ipvs(&mut self) {
         if self.ladder.follow_ipvs(&mut self.loaded, &self.kernel) {
-            self.inlet.push_now(Body::Hooks(self.ladder.hooks()));
+            // Of other facts more may be known by now than the ladder knows.
+            self.inlet.push_now(Body::Hooks(self.ladder.hooks_of_ipvs()));
         }
     }
 

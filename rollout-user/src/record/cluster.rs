@@ -95,6 +95,9 @@ pub struct Pod {
     /// The longest `preStop.sleep` of its containers, seconds; `None` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre_stop_sleep_seconds: Option<i64>,
+    /// The first other kind of `preStop` among its containers: `exec`, `http` or `tcp`; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_stop_hook: Option<String>,
     /// Containers and what became of them.
     #[serde(default)]
     pub containers: Vec<Container>,
@@ -190,6 +193,12 @@ pub struct Service {
     /// `spec.type`.
     #[serde(default)]
     pub kind: String,
+    /// `spec.internalTrafficPolicy`; empty where it is not set.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub internal_traffic_policy: String,
+    /// `spec.externalTrafficPolicy`; empty where it is not set.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub external_traffic_policy: String,
 }
 
 /// `spec.ports[]` of a Service.

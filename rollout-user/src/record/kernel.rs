@@ -138,6 +138,31 @@ pub struct SynDropped {
     pub location: Option<String>,
 }
 
+/// `tcp_retransmit_synack`: a server sent a SYN-ACK again, by its timer or because the client's SYN came again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SynAckRetransmit {
+    /// Source = the client, destination = the server's own side.
+    pub flow: Flow,
+    /// The server's network namespace.
+    pub netns: Netns,
+}
+
+/// A segment met a listener whose accept queue was full, and the kernel drops such a segment in silence (F8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BacklogFull {
+    /// Source = the client, destination = the server's own side.
+    pub flow: Flow,
+    /// The server's network namespace.
+    pub netns: Netns,
+    /// `sk->sk_ack_backlog`: connections that wait to be accepted.
+    pub backlog: u32,
+    /// `sk->sk_max_ack_backlog`: the queue is full above this, so that it holds one more.
+    pub limit: u32,
+    /// It was the ACK that ends the handshake, so that the client is established and the server is not; else a SYN.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handshake_ack: bool,
+}
+
 /// A RST that this node sent in answer to a segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ResetSent {

@@ -74,6 +74,38 @@ pub struct Listeners {
     pub addresses: Vec<SocketAddr>,
 }
 
+/// How far the counters of full accept queues rose between two readings of one namespace (`TcpExt` of
+/// `/proc/net/netstat`). Written where nothing can tell each drop, and only if they rose.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ListenCounters {
+    /// The namespace.
+    pub netns: Netns,
+    /// `ListenOverflows`: SYNs and handshakes' last ACKs that met a full accept queue.
+    pub overflows: u64,
+    /// `ListenDrops`: those, and all else that a listener dropped.
+    pub drops: u64,
+    /// It happened between this time and the record's time, ns of `CLOCK_MONOTONIC`.
+    pub since_ns: u64,
+}
+
+/// The connection table of the node's namespace, written when a number differs from the reading before. The counters
+/// are the kernel's own, from the namespace's start on, summed over all CPUs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ConntrackStats {
+    /// The namespace that was read.
+    pub netns: Netns,
+    /// `nf_conntrack_count`: entries now.
+    pub count: u64,
+    /// `nf_conntrack_max`: at this number new connections are dropped.
+    pub max: u64,
+    /// `insert_failed`: packets that were dropped because their entry clashed with another.
+    pub insert_failed: u64,
+    /// `drop`: packets that were dropped because the table was full, or an entry could not be made.
+    pub drop: u64,
+    /// `early_drop`: entries that were removed to make room for new ones.
+    pub early_drop: u64,
+}
+
 /// A cgroup directory that belongs to a pod (or to kubelet), found by walking the hierarchy.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Cgroup {

@@ -169,6 +169,7 @@ impl Tagger {
             Body::ListenerOpened(event) | Body::ListenerClosed(event) => {
                 (event.cgroup, event.netns, 0)
             }
+            Body::ListenCounters(event) => (0, event.netns, 0),
             Body::Signal(event) => (event.cgroup, Netns::default(), event.pid),
             Body::Exit(event) => (event.cgroup, Netns::default(), event.pid),
             body => {

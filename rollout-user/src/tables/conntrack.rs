@@ -10,6 +10,7 @@
 
 pub mod event;
 pub mod settings;
+pub mod stats;
 
 use super::host;
 use super::netlink::socket::Netlink;

@@ -5,6 +5,7 @@
 
 use super::cgroup::hierarchy::Hierarchy;
 use super::cgroup::{kubelet, scan, watch};
+use super::listen_counters::Polled;
 use super::listeners;
 use super::netns::Namespace;
 use super::pod_netns::{Look, look};
@@ -17,7 +18,7 @@ use crate::timeline::{Inlet, monotonic_ns};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -48,8 +49,8 @@ pub struct Followers {
 type KubeletPath = Arc<Mutex<Option<String>>>;
 
 /// Starts following. When it returns, kubelet and every cgroup that exists have been pushed; namespaces and listeners
-/// follow.
-pub fn follow(places: Places, inlet: Inlet) -> Result<Followers> {
+/// follow. Each namespace goes to `poll` too, if it is given.
+pub fn follow(places: Places, inlet: Inlet, poll: Option<Sender<Polled>>) -> Result<Followers> {
     let host = Namespace::open(&places.proc.join("1/ns/net"))
         .or_else(|_| Namespace::current())
         .context("cannot identify the node's network namespace")?;
@@ -79,6 +80,7 @@ pub fn follow(places: Places, inlet: Inlet) -> Result<Followers> {
     let mut rest = Namespaces {
         places,
         inlet,
+        poll,
         host_inum: host.inum(),
         pushed: BTreeSet::new(),
         settled: BTreeSet::new(),
@@ -86,6 +88,7 @@ pub fn follow(places: Places, inlet: Inlet) -> Result<Followers> {
     };
     let namespaces = Worker::start("rollout-pods", move |stop| {
         rest.push_namespace(&host, String::new());
+        rest.poll(host, None);
         rest.run(&stop, &containers);
     })?;
     Ok(Followers { _cgroups: cgroups, _namespaces: namespaces })
@@ -94,6 +97,7 @@ pub fn follow(places: Places, inlet: Inlet) -> Result<Followers> {
 struct Namespaces {
     places: Places,
     inlet: Inlet,
+    poll: Option<Sender<Polled>>,
     host_inum: u32,
     /// Namespaces that were pushed, each with its pod.
     pushed: BTreeSet<(Netns, String)>,
@@ -138,10 +142,19 @@ impl Namespaces {
             Look::Own(namespace) => {
                 self.settled.insert(key);
                 self.push_namespace(&namespace, uid.clone());
+                self.poll(namespace, Some(directory));
                 true
             }
             Look::Host => false,
             Look::Empty => !directory.exists(),
+        }
+    }
+
+    fn poll(&self, namespace: Namespace, cgroup: Option<PathBuf>) {
+        if let Some(poll) = &self.poll {
+            let netns = namespace.identify();
+            // Fails if the poller has ended: then nothing is to be polled any more.
+            let _ = poll.send(Polled { namespace, netns, cgroup });
         }
     }
 

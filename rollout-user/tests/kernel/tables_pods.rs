@@ -76,7 +76,7 @@ pub fn f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_ap
     let mut tree = Tree::new("new");
     let (inlet, mut timeline) = queue(1000);
     let places = Places { proc: "/proc".into(), hierarchy: tree.hierarchy() };
-    let _followers = follow(places, inlet).unwrap();
+    let _followers = follow(places, inlet, None).unwrap();
 
     let directory = tree.add_container();
     let records = until(
@@ -109,7 +109,7 @@ pub fn a_process_that_is_still_in_the_nodes_namespace_names_no_pod() {
     let host = host.or_else(|_| Namespace::current()).unwrap();
     tree.add_process(&host, &directory);
     let places = Places { proc: "/proc".into(), hierarchy: tree.hierarchy() };
-    let _followers = follow(places, inlet).unwrap();
+    let _followers = follow(places, inlet, None).unwrap();
 
     // A second process, now in the pod's namespace, as after the runtime's init has entered it.
     let early = tree.process.take().unwrap();

@@ -286,6 +286,7 @@ impl World {
             }],
             selector: BTreeMap::from([("app".to_owned(), "serv".to_owned())]),
             kind: "ClusterIP".into(),
+            ..Service::default()
         };
         service.meta.created = Some(UNIX - 9_000);
         service.meta.resource_version = self.next_version();

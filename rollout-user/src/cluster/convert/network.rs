@@ -60,6 +60,8 @@ pub(crate) fn from_service(wire: wire::Service) -> Service {
         ports: spec.ports.into_iter().filter_map(service_port).collect(),
         selector: spec.selector,
         kind: spec.r#type,
+        internal_traffic_policy: spec.internal_traffic_policy,
+        external_traffic_policy: spec.external_traffic_policy,
         meta: from_meta(wire.metadata),
     }
 }
@@ -120,7 +122,8 @@ mod tests {
         let service = service(serde_json::json!({
             "spec": {"type": "LoadBalancer", "clusterIP": "10.0.0.7",
                      "clusterIPs": ["10.0.0.7", "fd01::7"], "externalIPs": ["192.0.2.1"],
-                     "selector": {"app": "serv"},
+                     "selector": {"app": "serv"}, "internalTrafficPolicy": "Cluster",
+                     "externalTrafficPolicy": "Local",
                      "ports": [{"name": "http", "port": 80, "targetPort": "web", "nodePort": 30080},
                                {"port": 81}, {"port": 82, "targetPort": 8082},
                                {"port": 53, "protocol": "UDP"}]},
@@ -130,6 +133,8 @@ mod tests {
         let targets: Vec<_> = service.ports.iter().map(|port| port.target.as_str()).collect();
         assert_eq!(targets, ["web", "81", "8082"]);
         assert_eq!(service.ports[0].node_port, Some(30080));
+        let policies = (service.internal_traffic_policy, service.external_traffic_policy);
+        assert_eq!(policies, ("Cluster".to_owned(), "Local".to_owned()));
     }
 
     #[test]

@@ -39,11 +39,23 @@ pub(crate) fn from_pod(wire: wire::Pod) -> Pod {
             .filter_map(|spec| spec.lifecycle.pre_stop.sleep.as_ref())
             .map(|sleep| sleep.seconds)
             .max(),
+        pre_stop_hook: specs.iter().find_map(|spec| hook(&spec.lifecycle.pre_stop)),
         containers: containers.collect(),
         node: wire.spec.node_name.filter(|node| !node.is_empty()),
         phase: wire.status.phase,
         meta: from_meta(wire.metadata),
     }
+}
+
+/// What a handler does where it does not sleep. The API server accepts one action only.
+fn hook(handler: &wire::Handler) -> Option<String> {
+    let word = match handler {
+        wire::Handler { exec: Some(_), .. } => "exec",
+        wire::Handler { http_get: Some(_), .. } => "http",
+        wire::Handler { tcp_socket: Some(_), .. } => "tcp",
+        _ => return None,
+    };
+    Some(word.to_owned())
 }
 
 /// `podIPs`, else `podIP` (which servers before dual-stack set alone), without repeats.
@@ -131,6 +143,7 @@ mod tests {
         assert_eq!(pod.ready_changed, Some(1_767_323_045));
         assert_eq!(pod.grace_seconds, Some(30));
         assert_eq!(pod.pre_stop_sleep_seconds, Some(7), "the longest of its containers");
+        assert_eq!(pod.pre_stop_hook, None, "a sleep is told as such");
         let names: Vec<_> = pod.containers.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["mesh", "serv"]);
         let serv = &pod.containers[1];
@@ -149,6 +162,23 @@ mod tests {
         }));
         let ended = &pod.containers[0];
         assert_eq!((ended.exit_code, ended.started, ended.finished), (Some(137), Some(1), Some(9)));
+    }
+
+    #[test]
+    fn a_pre_stop_that_does_not_sleep_is_named_by_its_kind() {
+        let of = |handler: serde_json::Value| {
+            let containers = serde_json::json!([
+                {"name": "mesh", "lifecycle": {"postStart": {"exec": {"command": ["true"]}}}},
+                {"name": "serv", "lifecycle": {"preStop": handler}}
+            ]);
+            pod(serde_json::json!({ "spec": { "containers": containers } })).pre_stop_hook
+        };
+        let word = |word: &str| Some(word.to_owned());
+        assert_eq!(of(serde_json::json!({"exec": {"command": ["sleep", "5"]}})), word("exec"));
+        assert_eq!(of(serde_json::json!({"httpGet": {"path": "/stop", "port": 80}})), word("http"));
+        assert_eq!(of(serde_json::json!({"tcpSocket": {"port": "web"}})), word("tcp"));
+        assert_eq!(of(serde_json::json!({"sleep": {"seconds": 5}, "exec": null})), None);
+        assert_eq!(of(serde_json::json!(null)), None);
     }
 
     #[test]

@@ -116,6 +116,9 @@ fn kind(body: &Body) -> (&'static str, Tone) {
         Body::Closed(e) if e.errno.is_some() => ("broken", Tone::Bad),
         Body::Closed(_) => ("closed", Tone::Calm),
         Body::SynRetransmit(_) => ("resend", Tone::Slow),
+        Body::SynAckRetransmitted(_) => ("resynack", Tone::Slow),
+        Body::BacklogFull(_) | Body::ListenCounters(_) => ("overflow", Tone::Bad),
+        Body::ConntrackStats(_) => ("conntrk", Tone::Calm),
         Body::SynDropped(_) => ("dropped", Tone::Bad),
         Body::ResetSent(_) => ("RST sent", Tone::Bad),
         Body::ResetReceived(_) => ("RST got", Tone::Bad),
@@ -275,6 +278,15 @@ fn detail(body: &Body) -> String {
         Body::SynRetransmit(e) => {
             e.errno.map_or_else(String::new, |errno| format!("not sent: {}", errno::name(errno)))
         }
+        Body::BacklogFull(e) => {
+            let met = if e.handshake_ack { " by ACK" } else { "" };
+            format!("queue {}, limit {}{met}", e.backlog, e.limit)
+        }
+        Body::ListenCounters(e) => format!("{} of {} drops", e.overflows, e.drops),
+        Body::ConntrackStats(e) => format!(
+            "{}/{} entries, {} dropped, {} early, {} not inserted",
+            e.count, e.max, e.drop, e.early_drop, e.insert_failed
+        ),
         Body::SynDropped(e) => {
             e.reason.as_ref().or(e.location.as_ref()).map(|why| name(why)).unwrap_or_default()
         }
