@@ -144,7 +144,7 @@ impl Node {
     fn table(&self) -> Check {
         let name = "conntrack table";
         match &self.table {
-            Ok(Some(table)) if table.count >= table.max => {
+            Ok(Some(table)) if table.max > 0 && table.count >= table.max => {
                 let detail = format!("full: {} of {} entries", table.count, table.max);
                 check(name, Status::Warn, detail).remedy("raise net.netfilter.nf_conntrack_max")
             }
@@ -261,6 +261,8 @@ mod tests {
         let with = |table| Node { table, ..node(DataPath::Ipvs) }.table();
         let at = |count| Ok(Some(ConntrackStats { count, max: 9, ..ConntrackStats::default() }));
         assert_eq!(with(at(8)).status, Status::Ok);
+        let endless = ConntrackStats { count: 9, ..ConntrackStats::default() };
+        assert_eq!(with(Ok(Some(endless))).status, Status::Ok, "0 is no limit");
         let full = with(at(9));
         assert_eq!(full.status, Status::Warn);
         assert!(full.remedy.is_some_and(|remedy| remedy.contains("nf_conntrack_max")));

@@ -96,7 +96,7 @@ pub struct ConntrackStats {
     pub netns: Netns,
     /// `nf_conntrack_count`: entries now.
     pub count: u64,
-    /// `nf_conntrack_max`: at this number new connections are dropped.
+    /// `nf_conntrack_max`: above this number new connections are dropped; 0: there is no limit.
     pub max: u64,
     /// `insert_failed`: packets that were dropped because their entry clashed with another.
     pub insert_failed: u64,

@@ -3,6 +3,7 @@
 //! To add a test: a function without arguments that panics when it fails, and a line in the list.
 #![allow(clippy::unwrap_used, reason = "a test panics when something is not as expected")]
 
+mod backlog;
 mod child;
 mod connects;
 mod faults;
@@ -63,6 +64,18 @@ pub const TESTS: &[Test] = tests![
     Everywhere resets::f10_a_closed_port_answers_with_a_reset_over_ipv6,
     Everywhere resets::an_established_connection_that_is_reset_carries_its_attempt,
     Everywhere resets::f07_unaccepted_connections_are_reset_when_their_listener_closes,
+    Guest backlog::f08_each_syn_at_a_full_accept_queue_is_told,
+    Guest backlog::f08_each_syn_at_a_full_accept_queue_is_told_over_ipv6,
+    Guest backlog::f08_each_ipv4_syn_at_a_full_queue_of_ipv6_is_told,
+    Guest backlog::f08_the_last_ack_at_a_full_accept_queue_is_told,
+    Guest backlog::f08_the_last_ack_at_a_full_accept_queue_is_told_over_ipv6,
+    Guest backlog::f08_the_last_ipv4_ack_at_a_full_queue_of_ipv6_is_told_once,
+    Everywhere backlog::f08_a_queue_with_room_is_silent,
+    Everywhere backlog::f08_counters_tell_what_a_full_accept_queue_dropped,
+    Everywhere backlog::each_syn_ack_that_is_sent_again_is_told,
+    Everywhere backlog::each_syn_ack_that_is_sent_again_is_told_over_ipv6,
+    Everywhere backlog::each_syn_ack_of_an_ipv6_listener_to_ipv4_is_told_as_ipv4,
+    Everywhere backlog::f17_syn_acks_that_are_sent_again_are_filtered_by_port,
     Everywhere listeners::f09_a_listener_opens_and_closes_once,
     Everywhere listeners::f09_a_listener_on_ipv6_opens_and_closes_once,
     Everywhere listeners::f09_every_child_of_a_listener_is_not_an_opening,
