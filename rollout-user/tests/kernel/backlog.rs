@@ -23,7 +23,7 @@ fn room(backlog: i32) -> i32 {
 }
 
 /// A listener from which nobody accepts.
-fn server(address: &str, backlog: i32) -> TcpListener {
+pub fn server(address: &str, backlog: i32) -> TcpListener {
     let address: SocketAddr = address.parse().unwrap();
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC;
@@ -34,7 +34,7 @@ fn server(address: &str, backlog: i32) -> TcpListener {
 }
 
 /// Connections that wait to be accepted.
-fn fill(destination: SocketAddr, count: i32) -> Vec<TcpStream> {
+pub fn fill(destination: SocketAddr, count: i32) -> Vec<TcpStream> {
     (0..count).map(|_| TcpStream::connect(destination).unwrap()).collect()
 }
 

@@ -1,11 +1,14 @@
 //! The real `rollout` where something is wrong: no type information, no right, a hook that is missing, a clock that is
 //! stepped, a burst that does not fit. Comes in: the binary. Goes out: exit codes, what it says, what it leaves behind.
 
+use super::backlog;
+use super::connects::start_connect;
 use super::harness;
-use super::space::Space;
-use rollout::record::meta::Stage;
+use super::space::{Space, kernel_counter};
+use rollout::record::meta::{Phase, Stage};
 use rollout::record::{Body, Record};
 use rollout::recording::read::Reader;
+use rollout::tables::netns::Namespace;
 use serde_json::Value;
 use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
@@ -145,6 +148,40 @@ pub fn a_missing_hook_is_said_by_fact_at_the_end() {
     });
     let hook = hooks.expect("a statement about hooks");
     assert!(hook.attached.is_none() && !hook.refused.is_empty(), "{hook:?}");
+}
+
+/// Where no function can be hooked, counters are polled, and drops before Ctrl-C are told by the last reading.
+pub fn f08_without_a_hook_full_accept_queues_are_counted() {
+    // There is no raw tracepoint for it. Its listener is in the node's own namespace, which is polled like a pod's.
+    let run = Run::start(&["--force-hook", "backlog_full=raw_tracepoint"]);
+    let server = backlog::server("127.0.0.1:0", 1);
+    let destination = server.local_addr().unwrap();
+    let _waiting = backlog::fill(destination, 2);
+    let drops = || kernel_counter("ListenOverflows");
+    let before = drops();
+    let _client = start_connect(destination);
+    while drops() == before {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let Ended { end, records, .. } = run.finish();
+    let hook = records.iter().find_map(|record| match &record.body {
+        Body::Hooks(hooks) => hooks.facts.get("backlog_full"),
+        _ => None,
+    });
+    assert_eq!(hook.unwrap().attached.as_deref(), Some("polling ListenOverflows"));
+    assert!(end["end"]["blind"]["backlog_full"].as_str().unwrap().contains("which connections"));
+    let node = Namespace::current().unwrap().inum();
+    let counted = records.iter().find_map(|record| match &record.body {
+        Body::ListenCounters(it) if it.netns.inum == node => Some((record, it)),
+        _ => None,
+    });
+    let (record, counters) = counted.expect("counters");
+    assert!(counters.overflows > 0 && counters.drops >= counters.overflows, "{counters:?}");
+    assert!(counters.since_ns < record.time_ns);
+    let ended = records
+        .iter()
+        .find(|record| matches!(record.body, Body::Phase(Phase::CutShort { .. } | Phase::Ended)));
+    assert!(record.id < ended.expect("an end").id, "before the end is said");
 }
 
 fn clock(records: &[Record]) -> Vec<i128> {

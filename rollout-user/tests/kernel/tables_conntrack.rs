@@ -3,8 +3,10 @@
 use super::tables_network::{Network, PATIENCE, network, nft, set, until};
 use rollout::record::kernel::{BackendChosen, Chooser};
 use rollout::record::meta::Stage;
+use rollout::record::table::ConntrackStats;
 use rollout::record::{Body, Record};
-use rollout::tables::conntrack::{self, Reader, settings};
+use rollout::tables::conntrack::{self, Reader, settings, stats};
+use rollout::tables::netns::Namespace;
 use rollout::timeline::{Timeline, monotonic_ns, queue};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -150,4 +152,62 @@ fn kernel_is_at_least(major: u32, minor: u32) -> bool {
     let release = rollout::tables::host::kernel_release();
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
     (numbers.next().unwrap(), numbers.next().unwrap()) >= (major, minor)
+}
+
+fn table(timeline: &mut Timeline, wanted: impl Fn(&ConntrackStats) -> bool) -> Vec<ConntrackStats> {
+    let records = until(timeline, |body| matches!(body, Body::ConntrackStats(it) if wanted(it)));
+    let stats = records.into_iter().filter_map(|record| match record.body {
+        Body::ConntrackStats(stats) => Some(stats),
+        _ => None,
+    });
+    stats.collect()
+}
+
+/// The first reading is told, then each that differs, and the end is read too.
+pub fn the_connection_table_is_told_when_it_changes() {
+    let net = network();
+    nft(&net.node, RULES);
+    let _listener = listen(&net, "10.2.0.2:8080");
+    let node = || Namespace::open(Path::new(&net.node_path())).unwrap();
+    let (inlet, mut timeline) = queue(1000);
+    let worker = stats::follow(node(), Duration::from_millis(50), inlet).unwrap();
+    let first = table(&mut timeline, |_| true);
+    assert_eq!((first[0].count, first[0].netns.inum), (0, net.node.inum()));
+    assert!(first[0].max > 0);
+    // As long as nobody dials nothing changes, however often it is read.
+    std::thread::sleep(Duration::from_millis(300));
+    dial(&net, "10.96.0.10:80").unwrap();
+    let after = table(&mut timeline, |stats| stats.count > 0);
+    assert_eq!((after.len(), after[0].count), (1, 1), "{after:?}");
+    drop(worker);
+
+    let (inlet, mut timeline) = queue(1000);
+    let worker = stats::follow(node(), Duration::from_secs(3600), inlet).unwrap();
+    dial(&net, "10.96.0.10:80").unwrap();
+    drop(worker);
+    let all = table(&mut timeline, |stats| stats.count == 2);
+    assert_eq!(all.len(), 2, "the base and the end: {all:?}");
+}
+
+/// The limit is one for the machine, so that only a guest can change it.
+pub fn a_full_connection_table_shows_in_its_counters() {
+    const LIMIT: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
+    let before = std::fs::read_to_string(LIMIT).unwrap();
+    let net = network();
+    nft(&net.node, RULES);
+    let _listener = listen(&net, "10.2.0.2:8080");
+    let node = Namespace::open(Path::new(&net.node_path())).unwrap();
+    let (inlet, mut timeline) = queue(1000);
+    let _worker = stats::follow(node, Duration::from_millis(50), inlet).unwrap();
+    let first = table(&mut timeline, |_| true);
+    dial(&net, "10.2.0.2:8080").unwrap();
+    std::fs::write(LIMIT, "1").unwrap();
+    let address: SocketAddr = "10.2.0.2:8080".parse().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_err();
+    // The kernel allows one more than its limit.
+    let refused = net.client.enter(|| (0..3).filter(|_| connect()).count());
+    std::fs::write(LIMIT, before.trim()).unwrap();
+    assert_ne!(refused.unwrap(), 0);
+    let rose = table(&mut timeline, |stats| stats.drop > first[0].drop);
+    assert_eq!(rose.last().unwrap().max, 1);
 }

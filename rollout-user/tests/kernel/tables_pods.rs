@@ -1,6 +1,6 @@
 //! A pod as this node sees it: real cgroup directories, a real process, a network namespace with a listener.
 
-use super::tables_network::{namespace, until};
+use super::tables_network::{PATIENCE, namespace, until};
 use rollout::record::Body;
 use rollout::record::table::CgroupOwner;
 use rollout::tables::cgroup::hierarchy::{self, Hierarchy};
@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::mpsc::channel;
 
 const UID: &str = "8f3d2c1e-0a4b-4c5d-9e6f-7a8b9c0d1e2f";
 const ID: &str = "3f4e5d6c7b8a99887766554433221100ffeeddccbbaa00112233445566778899";
@@ -99,6 +100,24 @@ pub fn f13_f17_a_new_pod_is_known_by_cgroup_namespace_and_listener_before_any_ap
         until(&mut timeline, |body| matches!(body, Body::Listeners(it) if it.netns == own));
     let Some(Body::Listeners(found)) = records.last().map(|record| &record.body) else { panic!() };
     assert_eq!(found.addresses, [listener.local_addr().unwrap()]);
+}
+
+/// Each pod's namespace is handed to the poller of listen counters with the cgroup that it lives as long as.
+pub fn f08_the_counters_of_each_pods_namespace_are_polled() {
+    let mut tree = Tree::new("polled");
+    let (inlet, _timeline) = queue(1000);
+    let places = Places { proc: "/proc".into(), hierarchy: tree.hierarchy() };
+    let directory = tree.add_container();
+    let pod = namespace();
+    tree.add_process(&pod, &directory);
+    let (poll, polled) = channel();
+    let _followers = follow(places, inlet, Some(poll)).unwrap();
+    let mut next = || polled.recv_timeout(PATIENCE).unwrap();
+    let node = next();
+    assert!(node.cgroup.is_none() && node.netns.inum != pod.inum(), "{node:?}");
+    let own = next();
+    assert_eq!((own.netns.inum, own.namespace.inum()), (pod.inum(), pod.inum()));
+    assert_eq!(own.cgroup, Some(directory));
 }
 
 pub fn a_process_that_is_still_in_the_nodes_namespace_names_no_pod() {
