@@ -5,10 +5,12 @@
 
 pub mod attempt;
 mod base;
+mod causes;
 mod facts;
 mod group;
 pub mod hooks;
 mod pod_timeline;
+mod pre_stop;
 pub mod progress;
 pub mod report;
 mod stamped;
@@ -22,9 +24,13 @@ use crate::record::Record;
 use crate::record::meta::Target;
 use attempt::{Context, Gatherer};
 use base::TimeBase;
+use causes::Case;
+use causes::endpoints::Endpoints;
+use causes::server::ServerSide;
 use facts::Facts;
 use report::Report;
 use report::attempt::{Attempt, ClientKind};
+use std::collections::BTreeMap;
 use workload::{Observations, Workload};
 
 /// Makes the report of a recording that is in memory.
@@ -46,6 +52,7 @@ pub struct Explainer {
     histories: Histories,
     facts: Facts,
     observations: Observations,
+    endpoints: Endpoints,
 }
 
 impl Explainer {
@@ -59,16 +66,18 @@ impl Explainer {
         self.histories.observe(record);
         self.facts.take(record);
         self.observations.take(record);
+        self.endpoints.take(record);
     }
 
     /// Ends the first pass.
     pub fn observed(self) -> Reading {
-        let Self { target, histories, mut facts, observations } = self;
+        let Self { target, histories, mut facts, observations, endpoints } = self;
         facts.finish();
         let named = facts.header.as_ref().and_then(|header| header.what.target.clone());
         let workload = observations.finish(target.or(named), facts.watching_ns());
         let base = TimeBase::new(histories.clock().clone(), workload.start_ns());
-        Reading { histories, facts, workload, base, gatherer: Gatherer::default() }
+        let (gatherer, server) = (Gatherer::default(), ServerSide::default());
+        Reading { histories, facts, workload, base, endpoints, gatherer, server }
     }
 }
 
@@ -78,18 +87,21 @@ pub struct Reading {
     facts: Facts,
     workload: Workload,
     base: TimeBase,
+    endpoints: Endpoints,
     gatherer: Gatherer,
+    server: ServerSide,
 }
 
 impl Reading {
     /// Takes the next record of the second pass.
     pub fn event(&mut self, record: &Record) {
         self.gatherer.take(record);
+        self.server.take(record);
     }
 
     /// Ends the second pass.
     pub fn report(self) -> Report {
-        let Self { histories, facts, workload, base, gatherer } = self;
+        let Self { histories, facts, workload, base, endpoints, gatherer, server } = self;
         let gathered = gatherer.finish(&Context {
             histories: &histories,
             facts: &facts,
@@ -112,6 +124,20 @@ impl Reading {
             attempts: &attempts,
             base: &base,
         });
+        let case = Case {
+            attempts: &attempts,
+            histories: &histories,
+            facts: &facts,
+            workload: &workload,
+            base: &base,
+            endpoints: &endpoints,
+            server: &server,
+            usual_ns: 0,
+            lives: BTreeMap::new(),
+        }
+        .with_lives();
+        let pre_stop = pre_stop::pre_stop(&case.lives, &gathered.last_choices, &base);
+        let causes = causes::causes(&case, &verdict, pre_stop.as_ref());
         let is = |kind| move |a: &Attempt| a.in_scope && a.client.kind == kind;
         let user = is(ClientKind::User);
         let group =
@@ -124,6 +150,8 @@ impl Reading {
             version: report::REPORT_VERSION,
             source: statements::source(&facts, &workload, &base),
             verdict,
+            causes,
+            pre_stop,
             update: statements::update(&workload, &base),
             windows,
             pods,

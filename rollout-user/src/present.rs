@@ -2,6 +2,7 @@
 //!
 //! In: values. Out: strings. Decides nothing about meaning; escapes everything that users supplied (invariant 7).
 
+pub mod cause;
 pub mod errno;
 pub mod escape;
 pub mod event_line;

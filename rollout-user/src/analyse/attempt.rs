@@ -40,6 +40,8 @@ pub struct Gathered {
     pub attempts: Vec<Attempt>,
     /// Events about packets that no attempt explains, by time.
     pub unmatched: Vec<FlowEvent>,
+    /// The last backend choice that fell on each of the workload's pods, whoever the client was: time and record.
+    pub last_choices: BTreeMap<String, (u64, u64)>,
 }
 
 /// What attempts are read against.
@@ -93,8 +95,24 @@ impl Gatherer {
         let unmatched = self.flows.all().filter(counts);
         let mut unmatched: Vec<FlowEvent> = unmatched.cloned().collect();
         unmatched.sort_by_key(|e| (e.time_ns, e.id));
-        Gathered { attempts, unmatched }
+        let last_choices = last_choices(&self.flows, context);
+        Gathered { attempts, unmatched, last_choices }
     }
+}
+
+/// By pod: the last choice of it that the kernel told (not one that a table listed).
+fn last_choices(flows: &Flows, context: &Context<'_>) -> BTreeMap<String, (u64, u64)> {
+    let end_ns = context.facts.end_ns();
+    let mut last: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    let own = flows.all().filter(|e| !listed(e) && e.time_ns <= end_ns);
+    for event in own {
+        let Some((backend, _)) = event.choice() else { continue };
+        let pod = context.histories.pod_at_address(backend.ip(), event.time_ns).pod;
+        let Some(pod) = pod.filter(|pod| context.workload.has_pod(&pod.uid)) else { continue };
+        let stamp = (event.time_ns, event.id);
+        last.entry(pod.uid).and_modify(|kept| *kept = stamp.max(*kept)).or_insert(stamp);
+    }
+    last
 }
 
 fn listed(event: &FlowEvent) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! In: the pod's moments from the histories, users' SYNs to it. Out: [`PodRow`]s, old pods first, each by creation.
 
-mod process;
+pub(super) mod process;
 
 use super::base::TimeBase;
 use super::facts::Facts;
@@ -121,7 +121,11 @@ fn cell(step: Step, timeline: &PodTimeline, traffic: &Traffic, sources: &Sources
 }
 
 /// The moment that a step of the row stands for.
-fn moment<'a>(step: Step, timeline: &'a PodTimeline, facts: &Facts) -> Option<&'a Moment> {
+pub(super) fn moment<'a>(
+    step: Step,
+    timeline: &'a PodTimeline,
+    facts: &Facts,
+) -> Option<&'a Moment> {
     use Happened as H;
     let first_of =
         |kinds: &[Happened]| timeline.moments.iter().find(|moment| kinds.contains(&moment.what));

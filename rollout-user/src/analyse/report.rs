@@ -4,19 +4,24 @@
 //! description for users; a change that breaks readers raises [`REPORT_VERSION`].
 
 pub mod attempt;
+pub mod cause;
+pub mod duration;
 pub mod pod;
+pub mod pre_stop;
 pub mod update;
 pub mod verdict;
 
 use crate::record::meta::{DataPath, Stage, Target};
 use attempt::Attempt;
+use cause::Cause;
 use pod::PodRow;
+use pre_stop::PreStop;
 use serde::{Deserialize, Serialize};
 use update::{Update, Windows};
 use verdict::{BlindSpot, Group, Verdict};
 
 /// Version of the JSON form of [`Report`].
-pub const REPORT_VERSION: u32 = 1;
+pub const REPORT_VERSION: u32 = 2;
 
 /// A moment in the time bases that readers need.
 #[derive(
@@ -42,6 +47,11 @@ pub struct Report {
     pub source: Option<Source>,
     /// The answer, its numbers and its exit code.
     pub verdict: Verdict,
+    /// Why users' attempts failed or were slowed: dearest first. Empty: no findings.
+    pub causes: Vec<Cause>,
+    /// The `preStop` sleep that would have covered the update; `None` where no old pod was seen to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre_stop: Option<PreStop>,
     /// The update itself; `None` where none was seen.
     pub update: Option<Update>,
     /// The three windows; `None` where no update was seen.

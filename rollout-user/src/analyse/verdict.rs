@@ -12,8 +12,12 @@ use super::workload::Workload;
 use crate::attribute::Histories;
 use crate::record::meta::{DataPath, Phase, Stage};
 
-/// A SYN is retransmitted after about a second; an attempt that shows nothing for longer has lost its events.
-const SILENCE_NS: u64 = 3_000_000_000;
+/// A SYN is retransmitted after about a second, and each further one after twice the time at most; an attempt that shows
+/// nothing for so long and two seconds more has lost its events.
+fn silence_ns(attempt: &Attempt) -> u64 {
+    let again = attempt.syns.len().saturating_sub(1).min(6);
+    ((1_u64 << again) + 2) * 1_000_000_000
+}
 
 /// What the verdict is made of.
 pub struct Evidence<'a> {
@@ -106,7 +110,7 @@ fn doubts(
     let silent = |a: &&&Attempt| {
         let last = a.syns.last().map_or(a.begun.time_ns, |syn| syn.at.time_ns);
         matches!(a.outcome, Outcome::InProgress | Outcome::Unknown)
-            && end.saturating_sub(last) > SILENCE_NS
+            && end.saturating_sub(last) > silence_ns(a)
     };
     let silent = users.iter().filter(silent).count() as u64;
     if silent > 0 {

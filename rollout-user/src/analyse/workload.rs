@@ -28,9 +28,24 @@ pub struct Observations {
     services: BTreeMap<(String, String), Vec<Service>>,
 }
 
+/// What a pod's spec says of its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spec {
+    /// `terminationGracePeriodSeconds`.
+    pub grace_seconds: Option<u64>,
+    /// The longest `preStop.sleep` of its containers.
+    pub pre_stop_sleep_seconds: Option<u64>,
+    /// A container has a `preStop` hook of another kind, whose length the spec does not tell.
+    pub has_other_pre_stop: bool,
+}
+
 /// A pod of the workload, over its whole life.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
+    /// What its spec says of its end.
+    pub spec: Spec,
+    /// Names of its containers.
+    pub containers: Vec<String>,
     /// `pod-template-hash`.
     pub hash: String,
     /// First observation, ns.
@@ -168,6 +183,8 @@ fn members(
         let by_name = label.filter(named).filter(|_| meta.namespace == target.namespace);
         let Some(hash) = hashes.get(owner.uid.as_str()).copied().or(by_name) else { continue };
         let member = members.entry(meta.uid.clone()).or_insert_with(|| Member {
+            spec: spec(&pod.what.object, Spec::default()),
+            containers: pod.what.object.containers.iter().map(|one| one.name.clone()).collect(),
             hash: hash.to_owned(),
             first_ns: pod.time_ns,
             gone_ns: None,
@@ -178,10 +195,25 @@ fn members(
         let version = (meta.resource_version.parse().unwrap_or(0), !pod.what.present);
         if version > member.newest || version.0 == 0 {
             member.newest = version;
+            member.spec = spec(&pod.what.object, member.spec);
             member.gone_ns = Some(pod.time_ns).filter(|_| !pod.what.present);
         }
     }
     members
+}
+
+/// What a version of a pod says of its end, after what earlier versions said. Seconds are never negative; what is, is left
+/// out.
+fn spec(pod: &Pod, before: Spec) -> Spec {
+    let seconds = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
+    // A deletion may ask for another grace period than the spec's; kubelet's own, at the end, asks for none.
+    let asked = seconds(pod.meta.deletion_grace_seconds).filter(|asked| *asked > 0);
+    let own = seconds(pod.grace_seconds).filter(|_| pod.meta.deletion_timestamp.is_none());
+    Spec {
+        grace_seconds: asked.or(own).or(before.grace_seconds).or(seconds(pod.grace_seconds)),
+        pre_stop_sleep_seconds: seconds(pod.pre_stop_sleep_seconds),
+        has_other_pre_stop: pod.pre_stop_hook.is_some(),
+    }
 }
 
 impl Workload {

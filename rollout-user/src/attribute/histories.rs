@@ -350,6 +350,11 @@ impl Histories {
         exits.collect::<Option<Vec<_>>>()?.into_iter().max()
     }
 
+    /// The pod's own network namespaces.
+    pub fn netns_of(&self, uid: &str) -> Vec<Netns> {
+        self.sockets.netns_of(uid).collect()
+    }
+
     /// Monotonic ↔ Unix time.
     pub fn clock(&self) -> &ClockMap {
         &self.clock

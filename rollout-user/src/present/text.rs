@@ -3,6 +3,7 @@
 //! In: a [`Report`]. Out: text whose lines (the first, which is one sentence, apart) fit 80 columns for IPv4 addresses
 //! and names of usual length. Readable without colours.
 
+pub mod cause;
 pub mod group;
 pub mod limits;
 mod page;
@@ -34,6 +35,8 @@ pub fn render(report: &Report, options: Options) -> String {
     sentence::write(&mut page, report);
     update::write(&mut page, report);
     limits::write_doubts(&mut page, report);
+    cause::write(&mut page, report);
+    cause::write_pre_stop(&mut page, report);
     update::write_windows(&mut page, report);
     group::write_all(&mut page, report);
     pod::write(&mut page, report);

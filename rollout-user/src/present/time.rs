@@ -3,6 +3,7 @@
 //! In: nanoseconds. Out: short text of stable width where columns need it.
 
 use crate::analyse::report::Moment;
+pub use crate::analyse::report::duration::duration;
 use jiff::Timestamp;
 
 /// RFC 3339 in UTC with milliseconds, rounded down; `None` where the wall clock is not known or out of range.
@@ -33,29 +34,6 @@ fn seconds(ns: i128, signed: bool) -> String {
         (false, false) => "",
     };
     format!("{sign}{}.{:03} s", ms.abs() / 1000, ms.abs() % 1000)
-}
-
-/// A duration with about three digits: `40.1 ms`, `1.02 s`, `3 min 20 s`.
-pub fn duration(ns: u64) -> String {
-    let tenths = |unit: u64| (ns / unit, ns % unit * 10 / unit);
-    match ns {
-        0 => "0 ms".to_owned(),
-        1..1_000 => format!("{ns} ns"),
-        1_000..1_000_000 => format!("{} µs", ns / 1_000),
-        1_000_000..100_000_000 => {
-            let (whole, part) = tenths(1_000_000);
-            format!("{whole}.{part} ms")
-        }
-        100_000_000..1_000_000_000 => format!("{} ms", ns / 1_000_000),
-        1_000_000_000..10_000_000_000 => {
-            format!("{}.{:02} s", ns / 1_000_000_000, ns % 1_000_000_000 / 10_000_000)
-        }
-        10_000_000_000..100_000_000_000 => {
-            let (whole, part) = tenths(1_000_000_000);
-            format!("{whole}.{part} s")
-        }
-        _ => format!("{} min {} s", ns / 60_000_000_000, ns / 1_000_000_000 % 60),
-    }
 }
 
 #[cfg(test)]

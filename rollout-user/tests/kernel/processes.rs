@@ -157,18 +157,10 @@ pub fn f23_only_the_leaders_exit_is_told() {
         }
         7
     });
-    let (pid, id) = (child.0, cgroup.id());
+    let pid = child.0;
     child.wait();
-    // By cgroup: a thread's exit would carry the thread's own id.
-    let ends: Vec<_> = trace
-        .finish()
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Exit(it) if it.cgroup == id => Some((it.pid, it.status)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(ends, [(pid as u32, Some(7))]);
+    let ends = exits(&trace.finish(), pid);
+    assert_eq!(ends.iter().map(|it| it.status).collect::<Vec<_>>(), [Some(7)]);
 }
 
 fn dials(cgroup: &Cgroup, port: u16) -> SocketAddr {

@@ -67,6 +67,13 @@ pub struct Dial<'a> {
     at: u64,
 }
 
+impl<'a> Dial<'a> {
+    /// A connect that was begun before, at `at`.
+    pub fn resumed(world: &'a mut World, attempt: u64, flow: Flow, netns: Netns, at: u64) -> Self {
+        Self { world, attempt, flow, netns, at }
+    }
+}
+
 impl Dial<'_> {
     fn push(&mut self, after: u64, body: Body) -> u64 {
         self.world.push(self.at + after, body)
@@ -139,6 +146,27 @@ impl Dial<'_> {
         let (attempt, flow, netns) = (Some(self.attempt), self.flow, self.netns);
         let state = state.to_owned();
         self.push(after, Body::ResetReceived(ResetReceived { attempt, flow, netns, state }))
+    }
+
+    /// The RST for this connect's segments, as the namespace that sends it tells.
+    pub fn reset_sent(&mut self, after: u64, n: u8, state: Option<&str>) -> u64 {
+        let flow = Flow { destination: backend(n), ..self.flow };
+        let (has_socket, state) = (state.is_some(), state.map(str::to_owned));
+        let reset = ResetSent { flow, netns: netns(n), has_socket, state, reason: None };
+        self.push(after, Body::ResetSent(reset))
+    }
+
+    /// The client's own kernel answers an untranslated packet of pod `n`.
+    pub fn stray_reset(&mut self, after: u64, n: u8) -> u64 {
+        let (Some(own), Some(port)) = (self.flow.source, self.flow.source_port) else { return 0 };
+        let flow = Flow {
+            source: Some(ip(n)),
+            source_port: Some(backend(n).port()),
+            destination: std::net::SocketAddr::new(own, port),
+        };
+        let netns = self.netns;
+        let reset = ResetSent { flow, netns, has_socket: false, state: None, reason: None };
+        self.push(after, Body::ResetSent(reset))
     }
 
     /// A closed port answers: the pod's stack drops the SYN and sends a RST.

@@ -4,9 +4,11 @@
 //! which pod in which state.
 
 use super::page::Page;
-use super::words::{number, place};
+use super::words::{number, place, pod_name};
 use crate::analyse::report::Report;
+use crate::analyse::report::cause::{Cause, CauseName, Surety};
 use crate::analyse::report::verdict::{Doubt, Finding, Group};
+use crate::present::cause::{escaped, leading, surety, title};
 use crate::present::time;
 use std::collections::BTreeMap;
 
@@ -76,7 +78,46 @@ fn failures(report: &Report) -> String {
         }
         _ => String::new(),
     };
-    format!("{counted} of {all} {}{window}{}.", what.join(" and "), whereto(report))
+    let counts = format!("{counted} of {all} {}{window}", what.join(" and "));
+    match leading(&report.causes) {
+        Some((first, behind)) => format!("{counts}: {}.", because(report, first, behind)),
+        None => format!("{counts}{}.", whereto(report)),
+    }
+}
+
+/// The dearest cause, what stands behind it, and what to do.
+fn because(report: &Report, first: &Cause, behind: Option<&Cause>) -> String {
+    let sure = match first.surety {
+        Surety::Proven => String::new(),
+        other => format!(" ({})", surety(other)),
+    };
+    let mut text = format!("{}{sure}", title(first.name));
+    match first.pods.as_slice() {
+        [] => {}
+        [only] => text.push_str(&format!(", {}", pod_name(only))),
+        pods => text.push_str(&format!(", {} pods", pods.len())),
+    }
+    let rest = report.causes.iter().filter(|cause| !cause.name.is_behind()).count() - 1;
+    if rest > 0 {
+        text.push_str(&format!(" (and {})", number(rest as u64, "other cause")));
+    }
+    if let Some(behind) = behind.filter(|cause| cause.name != CauseName::PreStopTooShort) {
+        text.push_str(&format!("; {}", title(behind.name)));
+    }
+    let covered = report.causes.iter().find(|cause| {
+        cause.name == CauseName::PreStopTooShort && cause.leads_to.contains(&first.name)
+    });
+    match (covered, &report.pre_stop, &first.remedy) {
+        (Some(_), Some(found), _) => {
+            text.push_str(&format!(
+                "; a preStop sleep of {} s would have covered it",
+                found.seconds
+            ));
+        }
+        (_, _, Some(remedy)) => text.push_str(&format!("; {}", escaped(&remedy.text))),
+        _ => {}
+    }
+    text
 }
 
 /// The end of the sentence: the place with most of them, and how many places there are besides.
