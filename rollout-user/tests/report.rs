@@ -3,6 +3,7 @@
 #[path = "support/command.rs"]
 mod command;
 #[path = "report/dial.rs"]
+#[allow(dead_code, reason = "the builder serves several tests")]
 mod dial;
 #[path = "report/exit_codes.rs"]
 mod exit_codes;
@@ -25,4 +26,5 @@ mod replay;
 #[path = "report/scenarios.rs"]
 mod scenarios;
 #[path = "report/world.rs"]
+#[allow(dead_code, reason = "the builder serves several tests")]
 mod world;

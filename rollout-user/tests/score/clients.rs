@@ -321,8 +321,8 @@ impl<'a> Clients<'a> {
             Some(Fault::FlowCut) if pod.unprogrammed != NEVER => pod.unprogrammed + 300 * MS,
             _ => NEVER,
         };
-        let idle = fault == Some(Fault::KeepAlive) && attempt % 9 == 0 && at > START;
-        let invalid = fault == Some(Fault::Invalid) && attempt % 11 == 0 && at > START;
+        let idle = fault == Some(Fault::KeepAlive) && attempt.is_multiple_of(9) && at > START;
+        let invalid = fault == Some(Fault::Invalid) && attempt.is_multiple_of(11) && at > START;
         let end = at + ends;
         if end > cut_at && at + off < cut_at && cut_at < pod.exit {
             let cut = cut_at - at;

@@ -13,6 +13,23 @@ pub const START: u64 = 5 * S;
 /// Never, within a run.
 pub const NEVER: u64 = u64::MAX;
 
+/// What is told at a time; the order decides between equal times.
+struct Step<'a> {
+    at: u64,
+    order: u8,
+    tell: Box<dyn Fn(&mut World) + 'a>,
+}
+
+/// All steps of a run.
+#[derive(Default)]
+struct Steps<'a>(Vec<Step<'a>>);
+
+impl<'a> Steps<'a> {
+    fn add(&mut self, at: u64, order: u8, tell: impl Fn(&mut World) + 'a) {
+        self.0.push(Step { at, order, tell: Box::new(tell) });
+    }
+}
+
 /// One pod's true times, µs.
 #[derive(Debug, Clone)]
 pub struct PodTimes {
@@ -123,126 +140,94 @@ impl Model {
 
     /// Writes what cluster and kernel tell of the pods.
     pub fn write(&self, world: &mut World) {
-        type Step<'a> = (u64, u8, Box<dyn Fn(&mut World) + 'a>);
-        let mut steps: Vec<Step<'_>> = Vec::new();
+        let mut steps = Steps::default();
         for pod in &self.pods {
-            self.begin(pod, &mut |at, order, step| steps.push((at, order, step)));
-            self.end(pod, &mut |at, order, step| steps.push((at, order, step)));
+            self.begin(pod, &mut steps);
+            self.end(pod, &mut steps);
         }
-        steps.sort_by_key(|(at, order, _)| (*at, *order));
+        steps.0.sort_by_key(|step| (step.at, step.order));
         world.update_begins(START);
-        for (_, _, step) in steps {
-            step(world);
+        for step in &steps.0 {
+            (step.tell)(world);
         }
         world.update_complete(self.until - S);
         world.phase(self.until + 7 * S, Phase::Ended);
     }
 
-    fn begin<'a>(
-        &'a self,
-        pod: &'a PodTimes,
-        step: &mut dyn FnMut(u64, u8, Box<dyn Fn(&mut World) + 'a>),
-    ) {
+    fn begin<'a>(&'a self, pod: &'a PodTimes, steps: &mut Steps<'a>) {
         if pod.old {
             return;
         }
         let n = pod.n;
         let ready = pod.listed.saturating_sub(40 * MS);
         let created = ready.saturating_sub(900 * MS);
-        step(created, 0, Box::new(move |world| world.appears(created, n, 2, "bbbbbbbbbb")));
+        steps.add(created, 0, move |world| world.appears(created, n, 2, "bbbbbbbbbb"));
         let addressed = created + 200 * MS;
-        step(
-            addressed,
-            0,
-            Box::new(move |world| {
-                world.change_pod(addressed, n, |pod| {
-                    pod.ips = vec![ip(n)];
-                    pod.phase = "Running".into();
-                    pod.containers[0].started = Some(UNIX + (addressed / S) as i64);
-                });
-            }),
-        );
-        step(pod.listens, 1, Box::new(move |world| world.listener(pod.listens, n, true)));
-        step(
-            ready,
-            2,
-            Box::new(move |world| {
-                world.change_pod(ready, n, |pod| {
-                    pod.ready = true;
-                    pod.ready_changed = Some(UNIX + (ready / S) as i64);
-                });
-            }),
-        );
-        step(
-            pod.listed,
-            3,
-            Box::new(move |world| world.lists(pod.listed, n, Some((true, true, false)))),
-        );
+        steps.add(addressed, 0, move |world| {
+            world.change_pod(addressed, n, |pod| {
+                pod.ips = vec![ip(n)];
+                pod.phase = "Running".into();
+                pod.containers[0].started = Some(UNIX + (addressed / S) as i64);
+            });
+        });
+        steps.add(pod.listens, 1, move |world| world.listener(pod.listens, n, true));
+        steps.add(ready, 2, move |world| {
+            world.change_pod(ready, n, |pod| {
+                pod.ready = true;
+                pod.ready_changed = Some(UNIX + (ready / S) as i64);
+            });
+        });
+        steps
+            .add(pod.listed, 3, move |world| world.lists(pod.listed, n, Some((true, true, false))));
         let add = DestinationChange::Add;
-        step(
-            pod.programmed,
-            4,
-            Box::new(move |world| world.program(pod.programmed, n, add, Some(1))),
-        );
+        steps.add(pod.programmed, 4, move |world| world.program(pod.programmed, n, add, Some(1)));
     }
 
-    fn end<'a>(
-        &'a self,
-        pod: &'a PodTimes,
-        step: &mut dyn FnMut(u64, u8, Box<dyn Fn(&mut World) + 'a>),
-    ) {
+    fn end<'a>(&'a self, pod: &'a PodTimes, steps: &mut Steps<'a>) {
         if pod.deleted == NEVER {
             return;
         }
         let n = pod.n;
         let (grace, pre_stop) = (self.plan.grace_s as i64, self.plan.pre_stop_s as i64);
-        step(
-            pod.deleted,
-            5,
-            Box::new(move |world| {
-                world.change_pod(pod.deleted, n, |object| {
-                    object.meta.deletion_timestamp = Some(UNIX + (pod.deleted / S) as i64 + grace);
-                    object.meta.deletion_grace_seconds = Some(grace);
-                    object.grace_seconds = Some(grace);
-                    object.pre_stop_sleep_seconds = Some(pre_stop).filter(|seconds| *seconds > 0);
-                });
-            }),
-        );
-        step(pod.stop, 6, Box::new(move |world| world.signal(pod.stop, n, 15, "serv", 0, 0)));
+        steps.add(pod.deleted, 5, move |world| {
+            world.change_pod(pod.deleted, n, |object| {
+                object.meta.deletion_timestamp = Some(UNIX + (pod.deleted / S) as i64 + grace);
+                object.meta.deletion_grace_seconds = Some(grace);
+                object.grace_seconds = Some(grace);
+                object.pre_stop_sleep_seconds = Some(pre_stop).filter(|seconds| *seconds > 0);
+            });
+        });
+        steps.add(pod.stop, 6, move |world| world.signal(pod.stop, n, 15, "serv", 0, 0));
         if pod.killed {
             let kill = pod.exit - 200;
-            step(kill, 6, Box::new(move |world| world.signal(kill, n, 9, "serv", 0, 0)));
+            steps.add(kill, 6, move |world| world.signal(kill, n, 9, "serv", 0, 0));
         }
         let terminating = Some((false, true, true));
-        step(pod.unlisted, 7, Box::new(move |world| world.lists(pod.unlisted, n, terminating)));
+        steps.add(pod.unlisted, 7, move |world| world.lists(pod.unlisted, n, terminating));
         let edit = DestinationChange::Edit;
         let off = pod.unprogrammed;
         if off != NEVER {
-            step(off, 8, Box::new(move |world| world.program(off, n, edit, Some(0))));
+            steps.add(off, 8, move |world| world.program(off, n, edit, Some(0)));
         }
         if pod.closes != NEVER {
-            step(pod.closes, 9, Box::new(move |world| world.listener(pod.closes, n, false)));
+            steps.add(pod.closes, 9, move |world| world.listener(pod.closes, n, false));
         }
         let (status, signal) = if pod.killed { (None, Some(9)) } else { (Some(0), None) };
-        step(pod.exit, 10, Box::new(move |world| world.exit(pod.exit, n, "serv", status, signal)));
+        steps.add(pod.exit, 10, move |world| world.exit(pod.exit, n, "serv", status, signal));
         let told = pod.exit.max(pod.closes.min(pod.exit + S)) + 120 * MS;
-        step(
-            told,
-            10,
-            Box::new(move |world| {
-                world.change_pod(told, n, |object| {
-                    object.ready = false;
-                    object.containers[0].finished = Some(UNIX + (pod.exit / S) as i64);
-                });
-            }),
-        );
-        step(pod.net_gone, 11, Box::new(move |world| world.sandbox_ends(pod.net_gone - MS, n)));
+        steps.add(told, 10, move |world| {
+            world.change_pod(told, n, |object| {
+                object.ready = false;
+                object.containers[0].finished = Some(UNIX + (pod.exit / S) as i64);
+            });
+        });
+        steps.add(pod.net_gone, 11, move |world| world.sandbox_ends(pod.net_gone - MS, n));
         // A failed pod stays until somebody deletes it, and so does its address in the slice.
         if self.plan.fault != Some(Fault::FailedPodIp) {
             let removed = (pod.net_gone + 100 * MS).max(pod.unlisted + 50 * MS);
-            step(removed, 12, Box::new(move |world| world.lists(removed, n, None)));
+            steps.add(removed, 12, move |world| world.lists(removed, n, None));
             let gone = pod.net_gone + 200 * MS;
-            step(gone, 13, Box::new(move |world| world.object_gone(gone, n)));
+            steps.add(gone, 13, move |world| world.object_gone(gone, n));
         }
     }
 }

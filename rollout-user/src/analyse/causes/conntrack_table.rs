@@ -54,7 +54,11 @@ fn around(hit: &Hit<'_>) -> (u64, u64) {
 
 fn full(case: &Case<'_>, hit: &Hit<'_>) -> Option<Fit> {
     let counted = case.server.conntrack_rises(around(hit)).filter(|rise| rise.drop > 0)?;
-    let surety = if counted.max > 0 && counted.count >= counted.max { Surety::Proven } else { Surety::Likely };
+    let surety = if counted.max > 0 && counted.count >= counted.max {
+        Surety::Proven
+    } else {
+        Surety::Likely
+    };
     dropped(hit).then_some(Fit { surety, evidence: counted.evidence })
 }
 

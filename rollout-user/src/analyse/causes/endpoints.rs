@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Namespace and name of a Service.
 pub type ServiceKey = (String, String);
 
+/// Versions of one slice, by time and record.
+type Versions = BTreeMap<(u64, u64), Version>;
+
 /// One version of one slice.
 #[derive(Debug)]
 struct Version {
@@ -21,7 +24,7 @@ struct Version {
 #[derive(Debug, Default)]
 pub struct Endpoints {
     node: Option<String>,
-    slices: BTreeMap<ServiceKey, BTreeMap<String, BTreeMap<(u64, u64), Version>>>,
+    slices: BTreeMap<ServiceKey, BTreeMap<String, Versions>>,
     services: BTreeMap<ServiceKey, Service>,
 }
 

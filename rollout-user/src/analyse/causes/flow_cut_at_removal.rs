@@ -4,6 +4,7 @@
 //! Ruled out by a RST that the pod sent. Rivals: the server closing its listener or exiting.
 
 use super::super::attempt::outcome::errno::ECONNRESET;
+use super::super::facts::same_netns;
 use super::super::report::cause::{CauseName, Remedy, Sign, Surety};
 use super::super::report::duration::duration;
 use super::case::{Case, Hit};
@@ -54,7 +55,8 @@ fn fits(case: &Case<'_>, hit: &Hit<'_>) -> Option<Fit> {
     let client = (hit.attempt.client.address, hit.attempt.client.port?);
     let range = (ended.saturating_sub(NEAR_NS), ended.saturating_add(NEAR_NS));
     let by_pod = case.server.resets(client, address, range);
-    if by_pod.iter().any(|reset| life.netns.iter().any(|netns| *netns == reset.what.netns)) {
+    let own = |netns| life.netns.iter().any(|own| same_netns(*own, netns));
+    if by_pod.iter().any(|reset| own(reset.what.netns)) {
         return None;
     }
     let sure = hit.is_sure() && !life.elsewhere && case.sees("reset_sent") && case.sees("listener");

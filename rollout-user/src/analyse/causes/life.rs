@@ -120,9 +120,8 @@ impl PodLife {
         let unprogrammed = at(Step::Unprogrammed);
         let until_ns = unprogrammed.map_or(u64::MAX, |off| off.seen_ns);
         let had_to_leave = out_of_slice.and_then(|out| had_to_leave((out.seen_ns, until_ns)));
-        let kills = timeline.moments.iter().filter(|m| m.what == Happened::Signal);
-        let killed =
-            kills.filter(|m| facts.signals.get(&m.evidence).is_some_and(is_kill)).next_back();
+        let mut kills = timeline.moments.iter().filter(|m| m.what == Happened::Signal);
+        let killed = kills.rfind(|m| facts.signals.get(&m.evidence).is_some_and(is_kill));
         PodLife {
             role,
             spec,
