@@ -19,6 +19,8 @@ mod plan;
 #[path = "attribute/random.rs"]
 #[allow(dead_code, reason = "the source serves several tests")]
 mod random;
+#[path = "score/told.rs"]
+mod told;
 #[path = "report/world.rs"]
 #[allow(dead_code, reason = "the builder serves several tests")]
 mod world;

@@ -27,15 +27,15 @@ pub const KUBELET_CGROUP: u64 = 6_000;
 #[derive(Default)]
 pub struct World {
     pub records: Vec<Record>,
-    version: u64,
+    pub version: u64,
     arrivals: BTreeMap<String, u64>,
-    endpoints: BTreeMap<u8, Endpoint>,
-    pods: BTreeMap<u8, Pod>,
+    pub endpoints: BTreeMap<u8, Endpoint>,
+    pub pods: BTreeMap<u8, Pod>,
     pub attempts: u64,
     pub port: u16,
     deployment: Deployment,
-    service: Service,
-    gateway: Option<Pod>,
+    pub service: Service,
+    pub gateway: Option<Pod>,
 }
 
 pub fn target() -> Target {
@@ -63,11 +63,11 @@ pub fn uid(n: u8) -> String {
     format!("uid-{n:03}")
 }
 
-fn meta(namespace: &str, name: &str, uid: &str) -> Meta {
+pub fn meta(namespace: &str, name: &str, uid: &str) -> Meta {
     Meta { namespace: namespace.into(), name: name.into(), uid: uid.into(), ..Meta::default() }
 }
 
-fn owner(kind: &str, name: &str, uid: &str) -> Option<Owner> {
+pub fn owner(kind: &str, name: &str, uid: &str) -> Option<Owner> {
     Some(Owner { kind: kind.into(), name: name.into(), uid: uid.into() })
 }
 
@@ -246,13 +246,13 @@ impl World {
         self.push(at, Body::Watch(WatchState { resource, scope, change, reason, since_ns }));
     }
 
-    fn observed<T>(&mut self, key: &str, at: u64, present: bool, object: T) -> Observed<T> {
+    pub fn observed<T>(&mut self, key: &str, at: u64, present: bool, object: T) -> Observed<T> {
         let now = (BASE_US + at) * 1_000;
         let not_before_ns = self.arrivals.insert(key.to_owned(), now).unwrap_or(0);
         Observed { present, not_before_ns, object }
     }
 
-    fn next_version(&mut self) -> String {
+    pub fn next_version(&mut self) -> String {
         self.version += 1;
         (1_000 + self.version).to_string()
     }
@@ -298,14 +298,14 @@ impl World {
         self.tell_service(at, service);
     }
 
-    fn tell_service(&mut self, at: u64, mut service: Service) {
+    pub fn tell_service(&mut self, at: u64, mut service: Service) {
         service.meta.resource_version = self.next_version();
         self.service = service.clone();
         let observed = self.observed("svc", at, true, service);
         self.push(at, Body::Service(observed));
     }
 
-    fn new_pod(&self, n: u8, revision: u64, hash: &str) -> Pod {
+    pub fn new_pod(&self, n: u8, revision: u64, hash: &str) -> Pod {
         let name = format!("serv-{hash}-{}{n:03}", if revision == 1 { "o" } else { "n" });
         let mut pod = Pod {
             meta: meta("default", &name, &uid(n)),
@@ -327,7 +327,7 @@ impl World {
         pod
     }
 
-    fn endpoint(&self, n: u8, ready: bool, terminating: bool) -> Endpoint {
+    pub fn endpoint(&self, n: u8, ready: bool, terminating: bool) -> Endpoint {
         Endpoint {
             addresses: vec![ip(n)],
             pod_uid: Some(uid(n)),
@@ -351,11 +351,11 @@ impl World {
         self.push(at, Body::EndpointSlice(observed));
     }
 
-    fn see_pod(&mut self, at: u64, n: u8) {
+    pub fn see_pod(&mut self, at: u64, n: u8) {
         self.see_pod_present(at, n, true);
     }
 
-    fn see_pod_present(&mut self, at: u64, n: u8, present: bool) {
+    pub fn see_pod_present(&mut self, at: u64, n: u8, present: bool) {
         let version = self.next_version();
         let Some(pod) = self.pods.get_mut(&n) else { return };
         pod.meta.resource_version = version;
@@ -371,7 +371,7 @@ impl World {
         self.see_pod(at, n);
     }
 
-    fn cgroup_of(&mut self, at: u64, n: u8) {
+    pub fn cgroup_of(&mut self, at: u64, n: u8) {
         self.push(at, Body::PodNetns(PodNetns { netns: netns(n), uid: uid(n) }));
         // The API lists the container, not the sandbox.
         for (id, container) in [(cgroup(n), format!("c-{n}")), (sandbox(n), format!("s-{n}"))] {
@@ -432,100 +432,6 @@ impl World {
         self.endpoints.insert(n, endpoint);
         self.see_slice(at + 560 * MS);
         self.program(at + 620 * MS, n, DestinationChange::Add, Some(1));
-    }
-
-    /// A pod without an address yet, its cgroups and namespace found 100 ms later.
-    pub fn appears(&mut self, at: u64, n: u8, revision: u64, hash: &str) {
-        let mut pod = self.new_pod(n, revision, hash);
-        pod.meta.created = Some(UNIX + (at / S) as i64);
-        self.pods.insert(n, pod);
-        self.see_pod(at, n);
-        self.cgroup_of(at + 100 * MS, n);
-    }
-
-    /// What the slice says of a pod from now on: ready, serving, terminating; `None`: nothing.
-    pub fn lists(&mut self, at: u64, n: u8, conditions: Option<(bool, bool, bool)>) {
-        match conditions {
-            None => drop(self.endpoints.remove(&n)),
-            Some((ready, serving, terminating)) => {
-                let endpoint = Endpoint { serving, ..self.endpoint(n, ready, terminating) };
-                self.endpoints.insert(n, endpoint);
-            }
-        }
-        self.see_slice(at);
-    }
-
-    /// The object is deleted.
-    pub fn object_gone(&mut self, at: u64, n: u8) {
-        self.see_pod_present(at, n, false);
-    }
-
-    /// Changes the Service, and tells it.
-    pub fn change_service(&mut self, at: u64, change: impl FnOnce(&mut Service)) {
-        let mut service = self.service.clone();
-        change(&mut service);
-        self.tell_service(at, service);
-    }
-
-    /// A pod of another workload on the node, ready; its address is that of pod `n`.
-    pub fn stranger(&mut self, at: u64, n: u8, uid: &str) {
-        let mut pod = Pod {
-            meta: meta("other", &format!("stranger-{uid}"), uid),
-            node: Some("node1".into()),
-            ips: vec![ip(n)],
-            phase: "Running".into(),
-            ready: true,
-            ready_changed: Some(UNIX + (at / S) as i64),
-            ..Pod::default()
-        };
-        pod.meta.created = Some(UNIX + (at / S) as i64);
-        pod.meta.resource_version = self.next_version();
-        pod.meta.owner = owner("StatefulSet", "stranger", "sts-stranger");
-        let observed = self.observed(uid, at, true, pod);
-        self.push(at, Body::Pod(observed));
-    }
-
-    /// A pod has failed; its slice goes on listing it until `until`.
-    pub fn fails(&mut self, at: u64, n: u8, until: u64) {
-        self.change_pod(at, n, |pod| {
-            pod.phase = "Failed".into();
-            pod.ready = false;
-            pod.meta.deletion_timestamp = None;
-        });
-        self.lists(at + MS, n, Some((false, true, false)));
-        self.lists(until, n, None);
-    }
-
-    /// A SYN of the gateway's port meets the full accept queue of pod `n`.
-    pub fn backlog_full(&mut self, at: u64, n: u8, port: u16) {
-        let flow = Flow { source: Some(ip(2)), source_port: Some(port), destination: backend(n) };
-        let (backlog, limit, handshake_ack) = (129, 128, false);
-        let full = BacklogFull { flow, netns: netns(n), backlog, limit, handshake_ack };
-        self.push(at, Body::BacklogFull(full));
-    }
-
-    /// The node's conntrack table.
-    pub fn conntrack_stats(
-        &mut self,
-        at: u64,
-        count: u64,
-        max: u64,
-        insert_failed: u64,
-        drop: u64,
-    ) {
-        let (netns, early_drop) = (NODE, 0);
-        let stats = ConntrackStats { netns, count, max, insert_failed, drop, early_drop };
-        self.push(at, Body::ConntrackStats(stats));
-    }
-
-    /// The gateway's own pod is ready or not.
-    pub fn gateway_ready(&mut self, at: u64, ready: bool) {
-        let Some(mut pod) = self.gateway.clone() else { return };
-        pod.ready = ready;
-        pod.ready_changed = Some(UNIX + (at / S) as i64);
-        pod.meta.resource_version = self.next_version();
-        let observed = self.observed("uid-gateway", at, true, pod);
-        self.push(at, Body::Pod(observed));
     }
 
     pub fn listener(&mut self, at: u64, n: u8, opened: bool) {
