@@ -9,7 +9,7 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub struct Arguments {
     /// How the update goes; see docs/lab.md.
-    #[arg(long, default_value = lab::DEMO, value_parser = lab::variants())]
+    #[arg(long, default_value = lab::DEMO)]
     variant: String,
     /// Take the lab down afterwards; otherwise it stays up for the next run.
     #[arg(long)]

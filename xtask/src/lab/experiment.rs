@@ -139,11 +139,11 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         return Ok(Outcome::Void(why));
     }
     eprintln!("baseline: {due} requests, all 200, none over 1 s; the update starts");
-    if variant.proxy_paused.is_some() {
+    if variant.proxy_paused_s.is_some() {
         guest::shell("pkill -STOP -x kube-proxy")?;
     }
     workload::update(&lab.cache, version + 1)?;
-    if let Some(duration) = variant.client_blocked {
+    if let Some(duration) = variant.client_blocked() {
         block_client(duration)?;
     }
     let servers = follow(lab, variant, &mut tracer)?;
@@ -156,7 +156,7 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         None => Some(keep_recording(&folder)?),
     };
     workload::settle(&lab.cache, "serv")?;
-    let variant = variant.name.to_owned();
+    let variant = variant.name.clone();
     let facts = Facts { variant, exit_code, client, servers, host_ahead_ns };
     fs::write(folder.join(FACTS), serde_json::to_vec_pretty(&facts)?)?;
     Ok(Outcome::Counts(Box::new(Run { folder, facts, files, recording })))
@@ -180,7 +180,7 @@ fn guest_clock() -> Result<(f64, i64)> {
 /// that a pod of `serv` had.
 fn follow(lab: &Lab, variant: &Variant, tracer: &mut Tracer) -> Result<BTreeSet<IpAddr>> {
     let mut addresses = BTreeSet::new();
-    let mut paused = variant.proxy_paused;
+    let mut paused = variant.proxy_paused();
     let mut deleting = None;
     let end = Instant::now() + UPDATE;
     loop {

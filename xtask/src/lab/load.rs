@@ -26,6 +26,13 @@ pub struct Request {
     pub error: Option<String>,
 }
 
+impl Request {
+    /// Whether it was not answered with 200 within a second.
+    pub fn is_bad(&self) -> bool {
+        self.status != Some(200) || self.latency_ns > SLOW_NS
+    }
+}
+
 /// The running generator. Dropping it ends it.
 pub struct Load {
     child: Child,
@@ -82,7 +89,7 @@ pub fn read(log: &Path) -> Result<Vec<Request>> {
 /// What made a baseline dirty; `None`: every request that was due was answered with 200 within a second.
 pub fn dirt(requests: &[Request], due: u64) -> Option<String> {
     let done = requests.iter().filter(|request| request.n <= due).count() as u64;
-    let bad = requests.iter().filter(|one| one.status != Some(200) || one.latency_ns > SLOW_NS);
+    let bad = requests.iter().filter(|one| one.is_bad());
     let bad: Vec<_> = bad.collect();
     if let Some(first) = bad.first() {
         let what = first.error.clone().unwrap_or_else(|| format!("status {:?}", first.status));

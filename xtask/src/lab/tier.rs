@@ -3,8 +3,7 @@
 
 use super::life::{self, Lab};
 use super::place::NODE;
-use super::variant::VARIANTS;
-use super::{RATE, node_pod, programs, verify};
+use super::{RATE, node_pod, programs, variant, verify};
 use crate::dist;
 use crate::test::Counts;
 use anyhow::Result;
@@ -34,7 +33,7 @@ fn in_lab(lab: &Lab, program: &Path) -> Result<Counts> {
     verify::install(program)?;
     let mut counts = Counts::default();
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
-    for variant in VARIANTS {
+    for variant in variant::all()?.iter().filter(|variant| variant.tier) {
         match verify::run(lab, program, variant, RATE, false) {
             Ok(verified) => {
                 println!("lab {}: {}", variant.name, variant.summary);

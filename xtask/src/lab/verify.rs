@@ -53,12 +53,12 @@ pub fn run(
 /// # Errors
 /// When a file is missing or damaged.
 pub fn again(run: &Run, program: &Path) -> Result<Verified> {
-    let variant = variant::find(&run.facts.variant).context("no such variant")?;
+    let variant = variant::find(&run.facts.variant)?;
     let recording = run.recording.clone().context("the run has no recording")?;
     let sources = sources(run, &recording, explain(program, &recording, &run.folder)?)?;
     let mut comparison = witness::compare(&sources)?;
     let exit_code = run.facts.exit_code;
-    expect(&mut comparison, variant, exit_code, &sources.report)?;
+    expect(&mut comparison, &variant, exit_code, &sources.report)?;
     Ok(Verified { exit_code, recording, comparison })
 }
 
@@ -103,7 +103,10 @@ fn sources(run: &Run, recording: &Path, report: PathBuf) -> Result<Sources> {
 }
 
 /// The report of the recording as JSON, made on this machine.
-fn explain(program: &Path, recording: &Path, folder: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// When there is none.
+pub fn explain(program: &Path, recording: &Path, folder: &Path) -> Result<PathBuf> {
     let path = folder.join("report.json");
     let output = Command::new(program).args(["explain", "-o", "json"]).arg(recording).output()?;
     // Its exit code is the report's verdict; 2 alone means that there is none.

@@ -39,6 +39,8 @@ pub fn apply(cache: &Cache, variant: &Variant, version: u64) -> Result<()> {
     let serv = include_str!("../../lab/serv.yaml")
         .replace("@MAX_SURGE@", &variant.max_surge.to_string())
         .replace("@MAX_UNAVAILABLE@", &variant.max_unavailable.to_string())
+        .replace("@GRACE@", &variant.grace_s.to_string())
+        .replace("@LIFECYCLE@", &lifecycle(variant))
         .replace("@ENVIRONMENT@", &environment(variant, version));
     // A gateway of its own for each run: IPVS keeps a connection for two minutes after its end, and a client port that is
     // used again within them meets a destination that is at weight 0 by now, and loses its SYN.
@@ -120,8 +122,15 @@ fn pod(value: &Value) -> Option<Pod> {
     })
 }
 
+fn lifecycle(variant: &Variant) -> String {
+    match variant.pre_stop_s {
+        0 => "{}".to_owned(),
+        seconds => format!("{{ preStop: {{ sleep: {{ seconds: {seconds} }} }} }}"),
+    }
+}
+
 fn environment(variant: &Variant, version: u64) -> String {
-    let variables = variant.environment.iter().map(|(name, value)| (*name, (*value).to_owned()));
+    let variables = variant.environment.iter().map(|(name, value)| (name.as_str(), value.clone()));
     let version = ("VERSION", format!("v{version}"));
     variables
         .chain([version])
