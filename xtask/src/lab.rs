@@ -31,6 +31,7 @@ use crate::test::Counts;
 use crate::witness::Comparison;
 use anyhow::Result;
 use clap::Subcommand;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
@@ -195,6 +196,53 @@ pub fn demonstrate(program: &Path, name: &str, rate: f64) -> Result<bool> {
     println!("\nexit code of rollout watch: {}", verified.exit_code);
     println!("recording: {}\n", verified.recording.display());
     Ok(tell(&verified.comparison))
+}
+
+/// The workspace's folder.
+///
+/// # Errors
+/// When it cannot be told.
+pub fn workspace() -> Result<PathBuf> {
+    programs::workspace()
+}
+
+/// Causes that a variant injects, and those that may follow from that.
+pub type Labels = (BTreeSet<String>, BTreeSet<String>);
+
+/// Labels of every variant, by its name.
+///
+/// # Errors
+/// When a variant cannot be read.
+pub fn labels() -> Result<BTreeMap<String, Labels>> {
+    let variants = variant::all()?.into_iter();
+    Ok(variants.map(|variant| (variant.name, (variant.expects, variant.allows))).collect())
+}
+
+/// Runs that were made under `rollout watch` and count: the variant's name and the folder, oldest first.
+///
+/// # Errors
+/// When the folder of runs cannot be read.
+pub fn stored_runs() -> Result<Vec<(String, PathBuf)>> {
+    experiment::stored()
+}
+
+/// Makes one run of a variant that counts.
+///
+/// # Errors
+/// When the lab does not come up or no run counts.
+pub fn make_run(program: &Path, name: &str) -> Result<()> {
+    let lab = life::up()?;
+    verify::install(program)?;
+    let options = experiment::Options { rate: RATE, tracer: None, show: false };
+    experiment::run(&lab, &variant::find(name)?, &options).map(|_| ())
+}
+
+/// The report of a run's recording as JSON.
+///
+/// # Errors
+/// When there is none.
+pub fn explain_run(program: &Path, folder: &Path) -> Result<PathBuf> {
+    verify::explain(program, &folder.join(experiment::RECORDING), folder)
 }
 
 /// Prints both sides; whether they agree.

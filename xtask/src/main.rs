@@ -7,6 +7,7 @@ mod dist;
 mod exec;
 mod hint;
 mod lab;
+mod score;
 mod setup;
 mod test;
 mod tidy;
@@ -38,6 +39,8 @@ enum Command {
     Bench(bench::Arguments),
     /// Bring up, look into and take down the Kubernetes lab.
     Lab(lab::Arguments),
+    /// Measure how often reports name the right causes.
+    Score(score::Arguments),
     /// Trace a real rolling update in the lab and print the report.
     Demo(demo::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::run(),
         Command::Bench(arguments) => bench::run(arguments),
         Command::Lab(arguments) => lab::run(arguments),
+        Command::Score(arguments) => score::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
     };
     result.unwrap_or_else(|error| {

@@ -30,7 +30,8 @@ const UPDATE: Duration = Duration::from_secs(330);
 const GUEST_FOLDER: &str = "/tmp/run";
 /// Files of a run, in its folder.
 const FACTS: &str = "run.json";
-const RECORDING: &str = "recording.jsonl.zst";
+/// The recording of a run, in its folder.
+pub const RECORDING: &str = "recording.jsonl.zst";
 /// Where `rollout` is in the guest.
 pub const ROLLOUT: &str = "/usr/local/bin/rollout";
 
@@ -86,6 +87,28 @@ impl Run {
         let recording = recording.exists().then_some(recording);
         Ok(Self { folder: folder.to_owned(), facts, files: Files::of(folder)?, recording })
     }
+}
+
+/// Runs with a recording: the variant's name and the folder, oldest first.
+///
+/// # Errors
+/// When the folder of runs cannot be read.
+pub fn stored() -> Result<Vec<(String, PathBuf)>> {
+    let Ok(entries) = fs::read_dir(programs::workspace()?.join("target/lab")) else {
+        return Ok(Vec::new());
+    };
+    let mut runs = Vec::new();
+    for entry in entries {
+        let folder = entry?.path();
+        let Ok(text) = fs::read(folder.join(FACTS)) else { continue };
+        let facts: Facts = serde_json::from_slice(&text)
+            .with_context(|| format!("`{}` is damaged", folder.join(FACTS).display()))?;
+        if folder.join(RECORDING).exists() {
+            runs.push((facts.variant, folder));
+        }
+    }
+    runs.sort_by(|a, b| a.1.cmp(&b.1));
+    Ok(runs)
 }
 
 /// Runs a variant until a run counts.

@@ -80,7 +80,9 @@ pub fn run(lab: &Lab, program: &Path) -> Result<bool> {
 
 /// One update with that sleep.
 fn update(lab: &Lab, program: &Path, variant: &Variant, pre_stop_s: u64) -> Result<Line> {
-    let variant = Variant { pre_stop_s, ..variant.clone() };
+    // A name of its own: what it injects is not what the variant's labels say.
+    let name = format!("{}-pre-stop-{pre_stop_s}", variant.name);
+    let variant = Variant { name, pre_stop_s, ..variant.clone() };
     let options = experiment::Options { rate: RATE, tracer: None, show: false };
     let run = experiment::run(lab, &variant, &options)?;
     let recording = run.recording.clone().context("the run has no recording")?;
