@@ -217,6 +217,17 @@ mod tests {
         Tag { certainty: Certainty::Known, pod: Some(pod), state, candidates, host }
     }
 
+    #[test]
+    fn numbers_that_change_every_second_are_printed_only_by_name() {
+        let body = Body::ConntrackStats(crate::record::table::ConntrackStats::default());
+        let passes = |flags: &[&str]| {
+            let flags = Flags::parse_from([&["rollout"], flags].concat());
+            is_kind(&flags.filter, &body)
+        };
+        assert!(!passes(&[]) && !passes(&["--kind", "connect"]));
+        assert!(passes(&["--kind", "connect,conntrack_stats"]));
+    }
+
     fn passes(flags: &[&str]) -> bool {
         let flow = Flow {
             source: "10.1.0.5".parse().ok(),

@@ -52,7 +52,32 @@ fn events() -> Vec<Record> {
         .filter(is_event)
         .filter(|r| seen.insert(kind_of(&r.body)))
         .cloned()
+        .chain(of_servers())
         .collect()
+}
+
+/// What servers' kernels say and no scenario has, as a recording spells it.
+fn of_servers() -> Vec<Record> {
+    let flow = r#"{"source":"10.244.1.5","source_port":40000,"destination":"10.244.1.10:8000"}"#;
+    let netns = r#"{"inum":4026532001,"cookie":77}"#;
+    let bodies = [
+        format!(r#"{{"syn_ack_retransmitted":{{"flow":{flow},"netns":{netns}}}}}"#),
+        format!(
+            r#"{{"backlog_full":{{"flow":{flow},"netns":{netns},"backlog":129,"limit":128,"handshake_ack":true}}}}"#
+        ),
+        format!(
+            r#"{{"listen_counters":{{"netns":{netns},"overflows":3,"drops":5,"since_ns":4}}}}"#
+        ),
+        format!(
+            r#"{{"conntrack_stats":{{"netns":{netns},"count":9,"max":10,"insert_failed":1,"drop":2,"early_drop":3}}}}"#
+        ),
+    ];
+    let record = |(id, body): (u64, &String)| Record {
+        id,
+        time_ns: 9,
+        body: serde_json::from_str(body).expect("a body"),
+    };
+    (9_000..).zip(&bodies).map(record).collect()
 }
 
 const UNIX: Converted = Converted { ns: 1_772_445_605_123_456_789, error_ns: 700 };

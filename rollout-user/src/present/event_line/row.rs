@@ -279,10 +279,10 @@ fn detail(body: &Body) -> String {
             e.errno.map_or_else(String::new, |errno| format!("not sent: {}", errno::name(errno)))
         }
         Body::BacklogFull(e) => {
-            let met = if e.handshake_ack { " by ACK" } else { "" };
-            format!("queue {}, limit {}{met}", e.backlog, e.limit)
+            let segment = if e.handshake_ack { "ACK" } else { "SYN" };
+            format!("{segment}: queue {}>{}", e.backlog, e.limit)
         }
-        Body::ListenCounters(e) => format!("{} of {} drops", e.overflows, e.drops),
+        Body::ListenCounters(e) => format!("{} drops, {} at full", e.drops, e.overflows),
         Body::ConntrackStats(e) => format!(
             "{}/{} entries, {} dropped, {} early, {} not inserted",
             e.count, e.max, e.drop, e.early_drop, e.insert_failed
