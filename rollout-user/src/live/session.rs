@@ -222,7 +222,7 @@ impl Starter {
     /// Reads tables and follows what has no kernel hook. Each failure becomes a hook that is missing.
     fn tables(&mut self, hooks: &mut Hooks) -> Option<pods::Followers> {
         let proc = Path::new(PROC);
-        let node = Namespace::open(&proc.join("1/ns/net")).or_else(|_| Namespace::current());
+        let node = node_namespace();
         let hierarchy = hierarchy::find(proc);
         if let Ok(node) = &node {
             // Socket load balancers attach to the unified hierarchy only.
@@ -262,10 +262,8 @@ impl Starter {
     }
 
     fn conntrack_stats(&mut self, hooks: &mut Hooks) {
-        let node =
-            Namespace::open(&Path::new(PROC).join("1/ns/net")).or_else(|_| Namespace::current());
-        let followed =
-            node.and_then(|node| conntrack::stats::follow(node, COUNTERS, self.inlet.clone()));
+        let followed = node_namespace()
+            .and_then(|node| conntrack::stats::follow(node, COUNTERS, self.inlet.clone()));
         let fact = "conntrack_stats";
         match followed {
             Ok(worker) => {
@@ -282,7 +280,11 @@ impl Starter {
     /// Starts what polls listen counters, where no hook tells each drop at a full accept queue.
     fn listen_counters(&self, hooks: &mut Hooks) -> Option<(Sender<Polled>, Worker)> {
         let hook = hooks.facts.get_mut("backlog_full").filter(|hook| hook.attached.is_none())?;
-        let started = listen_counters::follow(COUNTERS, self.inlet.clone());
+        let started = node_namespace().and_then(|namespace| {
+            let netns = namespace.identify();
+            let node = Polled { namespace, netns, cgroup: None };
+            listen_counters::follow([node], COUNTERS, self.inlet.clone())
+        });
         started.map_err(|error| hook.refused.push(format!("{LISTEN_OVERFLOWS}: {error:#}"))).ok()
     }
 
@@ -356,6 +358,10 @@ impl Starter {
         let hook = Hook { attached: None, refused, blind: Some(blind.into()) };
         hooks.facts.insert(fact.into(), hook);
     }
+}
+
+fn node_namespace() -> anyhow::Result<Namespace> {
+    Namespace::open(&Path::new(PROC).join("1/ns/net")).or_else(|_| Namespace::current())
 }
 
 fn serve(hooks: &mut Hooks, fact: &str, label: &str) {

@@ -32,10 +32,16 @@ pub struct Polled {
     pub cgroup: Option<PathBuf>,
 }
 
-/// Starts polling: every `interval`, and when the worker is dropped.
-pub fn follow(interval: Duration, inlet: Inlet) -> Result<(Sender<Polled>, Worker)> {
+/// Starts polling: every `interval`, and when the worker is dropped. The base of the `first` ones is read when this
+/// returns, that of others as soon as they are sent.
+pub fn follow(
+    first: impl IntoIterator<Item = Polled>,
+    interval: Duration,
+    inlet: Inlet,
+) -> Result<(Sender<Polled>, Worker)> {
     let (sender, namespaces) = channel();
     let mut poll = Poll { inlet, interval, known: BTreeMap::new() };
+    first.into_iter().for_each(|polled| poll.add(polled));
     let worker = Worker::start("rollout-listen", move |stop| poll.run(&stop, &namespaces))?;
     Ok((sender, worker))
 }

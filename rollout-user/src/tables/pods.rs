@@ -49,7 +49,7 @@ pub struct Followers {
 type KubeletPath = Arc<Mutex<Option<String>>>;
 
 /// Starts following. When it returns, kubelet and every cgroup that exists have been pushed; namespaces and listeners
-/// follow. Each namespace goes to `poll` too, if it is given.
+/// follow. Each pod's namespace goes to `poll` too, if it is given.
 pub fn follow(places: Places, inlet: Inlet, poll: Option<Sender<Polled>>) -> Result<Followers> {
     let host = Namespace::open(&places.proc.join("1/ns/net"))
         .or_else(|_| Namespace::current())
@@ -88,7 +88,6 @@ pub fn follow(places: Places, inlet: Inlet, poll: Option<Sender<Polled>>) -> Res
     };
     let namespaces = Worker::start("rollout-pods", move |stop| {
         rest.push_namespace(&host, String::new());
-        rest.poll(host, None);
         rest.run(&stop, &containers);
     })?;
     Ok(Followers { _cgroups: cgroups, _namespaces: namespaces })
@@ -142,7 +141,7 @@ impl Namespaces {
             Look::Own(namespace) => {
                 self.settled.insert(key);
                 self.push_namespace(&namespace, uid.clone());
-                self.poll(namespace, Some(directory));
+                self.poll(namespace, directory);
                 true
             }
             Look::Host => false,
@@ -150,11 +149,11 @@ impl Namespaces {
         }
     }
 
-    fn poll(&self, namespace: Namespace, cgroup: Option<PathBuf>) {
+    fn poll(&self, namespace: Namespace, directory: PathBuf) {
         if let Some(poll) = &self.poll {
             let netns = namespace.identify();
             // Fails if the poller has ended: then nothing is to be polled any more.
-            let _ = poll.send(Polled { namespace, netns, cgroup });
+            let _ = poll.send(Polled { namespace, netns, cgroup: Some(directory) });
         }
     }
 
