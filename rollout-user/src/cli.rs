@@ -244,7 +244,7 @@ pub struct Watch {
 /// How to print a report.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// Form of the report: `text`, `json` (one object), `junit` (XML for pipelines).
+    /// Form of the report: `text`, `html` (one file), `json` (one object), `junit` (XML for pipelines).
     #[arg(short, long, value_enum, default_value_t = ReportOutput::Text, value_name = "FORM")]
     #[arg(hide_possible_values = true)]
     pub output: ReportOutput,
@@ -262,6 +262,8 @@ pub enum ReportOutput {
     Json,
     /// For pipelines: JUnit XML.
     Junit,
+    /// For browsers: one file.
+    Html,
 }
 
 /// Forms of what `doctor` found.

@@ -6,6 +6,7 @@ pub mod cause;
 pub mod errno;
 pub mod escape;
 pub mod event_line;
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod markup;

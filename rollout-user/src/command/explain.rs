@@ -2,7 +2,7 @@
 
 use crate::analyse::Explainer;
 use crate::cli::{Explain, ReportArgs, ReportOutput};
-use crate::present::{json, junit, text};
+use crate::present::{html, json, junit, text};
 use crate::record::meta::Target;
 use crate::recording::read::{Ending, Reader};
 use std::io::Write;
@@ -38,6 +38,7 @@ pub fn report(
     let rendered = match args.output {
         ReportOutput::Text => text::render(&report, text::Options { color, all: args.all }),
         ReportOutput::Json => json::render(&report)?,
+        ReportOutput::Html => html::render(&report),
         ReportOutput::Junit => junit::render(&report),
     };
     let mut out = std::io::stdout().lock();
