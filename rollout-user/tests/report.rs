@@ -13,6 +13,8 @@ mod facts;
 mod faults;
 #[path = "report/hostile.rs"]
 mod hostile;
+#[path = "report/html.rs"]
+mod html;
 #[path = "report/junit.rs"]
 mod junit;
 #[path = "report/lines.rs"]

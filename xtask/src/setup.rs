@@ -3,6 +3,7 @@
 //! Running it again is cheap: each step first says what it misses and does nothing when that is nothing.
 
 mod bpf_linker;
+mod browser;
 pub mod kernel;
 pub mod kubernetes;
 mod machine;
@@ -76,7 +77,13 @@ pub fn ensure(names: &[&str]) -> Result<Cache> {
 
 /// Every step, in the order in which they are listed.
 fn all() -> Vec<Step> {
-    let mut steps = vec![packages::step(), bpf_linker::step(), kubernetes::step(), qemu::step()];
+    let mut steps = vec![
+        packages::step(),
+        bpf_linker::step(),
+        browser::step(),
+        kubernetes::step(),
+        qemu::step(),
+    ];
     steps.extend(kernel::steps());
     steps.extend(lab::steps());
     steps

@@ -28,7 +28,7 @@ const TOOLCHAIN: &[&str] = &["packages", "bpf-linker"];
 
 const TIERS: &[Tier] = &[
     Tier { name: "checks", needs: TOOLCHAIN, run: |_| checks::run() },
-    Tier { name: "unit", needs: TOOLCHAIN, run: |_| workspace::run() },
+    Tier { name: "unit", needs: &["packages", "bpf-linker", "browser"], run: |_| workspace::run() },
     Tier { name: "native", needs: TOOLCHAIN, run: native::run },
     Tier {
         name: "guest",

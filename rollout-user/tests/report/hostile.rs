@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use rollout::analyse::explain;
 use rollout::analyse::report::attempt::Attempt;
 use rollout::present::text::{self, Options};
+use rollout::present::{html, junit};
 use rollout::record::Body;
 
 const EVIL: &str = "a\x1b]0;owned\x07\r\n\u{202e}b\u{200b}\u{9b}2J";
@@ -92,6 +93,8 @@ proptest! {
         let report = explain(&records);
         let page = text::render(&report, Options { color: true, all: true });
         prop_assert!(!page.is_empty());
+        prop_assert!(html::render(&report).ends_with("</html>\n"));
+        prop_assert!(junit::render(&report).ends_with("</testsuites>\n"));
         let tried: usize = report.attempts.iter().filter(|a| counted(a)).map(|a| a.syns.len()).sum();
         prop_assert_eq!(report.verdict.syns.tried, tried as u64);
     }

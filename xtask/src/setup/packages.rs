@@ -42,7 +42,7 @@ pub fn step() -> Step {
 }
 
 /// A call of `apt-get` that asks nothing and waits for another one to end.
-fn apt_get() -> Command {
+pub fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command
         .args(["-q", "-y", "-o", "DPkg::Lock::Timeout=300"])
