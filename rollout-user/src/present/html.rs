@@ -2,6 +2,7 @@
 //!
 //! In: a [`Report`]. Out: a document whose policy forbids all but its own style sheet. Sections are those of the text report.
 
+mod cause;
 mod chart;
 mod evidence;
 mod group;
@@ -18,7 +19,7 @@ use evidence::Anchors;
 /// The style sheet, and the hash under which the policy allows it: a test compares them.
 const STYLE: &str = include_str!("html/style.css");
 /// SHA-256 of [`STYLE`], base64.
-pub const STYLE_HASH: &str = "sha256-iiHsZ5nf3Ktq02iFuSIrju14mWJb8FxGcaiHn4ZdAaE=";
+pub const STYLE_HASH: &str = "sha256-F4odhdplPam38WY2QSNm6DjW2x9y59qjsoLoGs1GmIk=";
 
 /// Renders the report.
 pub fn render(report: &Report) -> String {
@@ -33,9 +34,11 @@ pub fn render(report: &Report) -> String {
     page.open("main", &[]);
     section::doubts(&mut page, report);
     chart::write(&mut page, report);
+    cause::write(&mut page, report, &anchors);
     section::windows(&mut page, report);
     group::write(&mut page, report, &anchors);
-    pod::write(&mut page, report, &anchors);
+    group::write_cited(&mut page, report, &anchors);
+    pod::write(&mut page, report);
     group::write_apart(&mut page, report);
     section::limits(&mut page, report);
     page.close();

@@ -3,14 +3,18 @@
 //!
 //! In: a [`Report`]. Out: one XML document.
 
+use super::cause::{escaped, title};
 use super::markup::Markup;
 use super::text::{self, doubt, group_head, number};
 use super::time;
 use crate::analyse::report::Report;
+use crate::analyse::report::cause::{Cause, RuledOut};
 use crate::analyse::report::verdict::Finding;
 
 /// Groups that a failure's text lists.
 const GROUPS: usize = 40;
+/// Causes that have a case.
+const CAUSES: usize = 100;
 
 /// What a case came to.
 enum Outcome {
@@ -26,7 +30,9 @@ struct Case {
 
 /// Renders the report.
 pub fn render(report: &Report) -> String {
-    let cases = [verdict(report), seen_whole(report)];
+    let mut cases = vec![verdict(report)];
+    cases.extend(report.causes.iter().take(CAUSES).map(|one| cause(report, one)));
+    cases.push(seen_whole(report));
     let count = |wanted: fn(&Outcome) -> bool| {
         cases.iter().filter(|case| wanted(&case.outcome)).count().to_string()
     };
@@ -80,6 +86,21 @@ fn verdict(report: &Report) -> Case {
         }
     };
     Case { name: "no connection failed or was slowed".to_owned(), outcome }
+}
+
+fn cause(report: &Report, cause: &Cause) -> Case {
+    let message = text::cause::head(cause);
+    // A cause that cost nobody anything makes no pipeline red.
+    let outcome = if report.verdict.result == Finding::Clean {
+        Outcome::Skipped { message }
+    } else {
+        let mut lines: Vec<String> = cause.signs.iter().map(|sign| escaped(&sign.text)).collect();
+        let out = |out: &RuledOut| format!("not: {}: {}", title(out.cause), escaped(&out.why));
+        lines.extend(cause.ruled_out.iter().map(out));
+        lines.extend(cause.remedy.iter().map(|remedy| format!("do: {}", escaped(&remedy.text))));
+        Outcome::Failed { kind: "cause", message, lines }
+    };
+    Case { name: format!("cause: {}", title(cause.name)), outcome }
 }
 
 fn seen_whole(report: &Report) -> Case {

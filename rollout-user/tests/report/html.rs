@@ -105,9 +105,54 @@ fn it_says_what_the_text_says() {
             assert_eq!(titles.contains(title), in_text, "{title}");
         }
         let groups = report.failures.len() + report.slowed.len();
-        assert_eq!(said("h3").len(), groups);
+        assert_eq!(said("h3").len(), groups + report.causes.len());
         let rows = document.descendants().filter(|node| node.has_tag_name("tr")).count();
         assert_eq!(rows, report.pods.len() * 15, "every step of every pod");
+    }
+}
+
+#[test]
+fn causes_are_linked_to_their_evidence() {
+    let report = explain(&blog().records);
+    assert!(!report.causes.is_empty());
+    let page = html::render(&report);
+    let document = Document::parse(body(&page)).expect("well-formed");
+    for (index, cause) in report.causes.iter().enumerate() {
+        let id = format!("c{index}");
+        let article = document.descendants().find(|node| node.attribute("id") == Some(&id));
+        let links = article.expect("the cause").descendants().filter_map(|n| n.attribute("href"));
+        let links: Vec<&str> = links.collect();
+        let cited: usize = cause.signs.iter().map(|sign| sign.evidence.len()).sum();
+        assert!(cited == 0 || links.iter().any(|to| to.starts_with("#p") || to.starts_with("#a")));
+        if !cause.attempts.is_empty() {
+            let first = format!("#a{}", cause.attempts[0]);
+            assert!(links.contains(&first.as_str()), "{:?}: {links:?}", cause.name);
+        }
+    }
+}
+
+#[test]
+fn a_cause_without_a_group_has_its_connections_on_the_page() {
+    let mut report = explain(&blog().records);
+    let well = report.attempts.iter().position(|attempt| !attempt.failed && !attempt.slowed);
+    let well = well.expect("an attempt that went well");
+    report.causes[0].attempts = vec![well];
+    let page = html::render(&report);
+    assert!(page.contains("Other connections that a cause cites"));
+    assert!(page.contains(&format!("id=\"a{well}\"")));
+}
+
+#[test]
+fn no_command_is_made_of_names_that_a_shell_could_obey() {
+    let mut report = explain(&blog().records);
+    assert!(html::render(&report).contains("kubectl patch deployment serv"));
+    for evil in ["a'; touch x; '", "$(touch x)", "-n", "a b", ""] {
+        if let Some(found) = &mut report.pre_stop {
+            found.containers = vec![evil.to_owned()];
+        }
+        for page in [html::render(&report), text::render(&report, text::Options::default())] {
+            assert!(!page.contains("kubectl patch"), "{evil}");
+        }
     }
 }
 

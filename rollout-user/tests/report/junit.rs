@@ -77,9 +77,20 @@ fn a_pipeline_is_red_exactly_when_the_exit_code_is() {
             message,
             if wanted.is_empty() { String::new() } else { text::sentence(&report) }
         );
+        let causes: Vec<_> = cases.iter().filter(|case| case.0.starts_with("cause: ")).collect();
+        assert_eq!(causes.len(), report.causes.len());
+        assert!(causes.iter().all(|case| case.1 == "failure"));
         let (_, whole, _) = find("the update was seen whole");
         assert_eq!(whole.is_empty(), report.verdict.doubts.is_empty());
     }
+}
+
+#[test]
+fn a_cause_that_cost_nobody_anything_makes_nothing_red() {
+    let mut report = explain(&clean().records);
+    report.causes = explain(&blog().records).causes;
+    let cases = cases(&junit::render(&report));
+    assert!(cases.len() > 2 && cases.iter().all(|case| case.1 != "failure"), "{cases:?}");
 }
 
 #[test]

@@ -10,6 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const OF_A_GROUP: usize = 25;
 /// Groups of each kind whose attempts are shown.
 pub const GROUPS: usize = 60;
+/// Causes that are shown.
+pub const CAUSES: usize = 60;
+/// Attempts, and pods, that a cause names.
+pub const CITED: usize = 8;
 /// Pods that are shown with all steps.
 pub const PODS: usize = 200;
 
@@ -17,6 +21,8 @@ pub const PODS: usize = 200;
 #[derive(Debug, Default)]
 pub struct Anchors {
     attempts: BTreeSet<usize>,
+    /// Attempts that a cause cites and that no group shows.
+    apart: Vec<usize>,
     records: BTreeMap<u64, String>,
 }
 
@@ -29,6 +35,17 @@ impl Anchors {
                 anchors.attempts.extend(group.attempts.iter().take(OF_A_GROUP));
             }
         }
+        let shown_groups = [&report.failures, &report.slowed];
+        let grouped: BTreeSet<usize> = shown_groups
+            .iter()
+            .flat_map(|groups| groups.iter().take(GROUPS))
+            .flat_map(|group| &group.attempts)
+            .copied()
+            .collect();
+        for cause in report.causes.iter().take(CAUSES) {
+            anchors.attempts.extend(cause.attempts.iter().take(CITED));
+        }
+        anchors.apart = anchors.attempts.difference(&grouped).copied().collect();
         for position in &anchors.attempts {
             let Some(attempt) = report.attempts.get(*position) else { continue };
             let syns = attempt.syns.iter().flat_map(|syn| &syn.evidence);
@@ -46,6 +63,16 @@ impl Anchors {
             }
         }
         anchors
+    }
+
+    /// Attempts to show beside the groups.
+    pub fn apart(&self) -> &[usize] {
+        &self.apart
+    }
+
+    /// Where a record's evidence stands, if it does.
+    pub fn of_record(&self, id: u64) -> Option<&str> {
+        self.records.get(&id).map(String::as_str)
     }
 
     /// Whether an attempt is shown.

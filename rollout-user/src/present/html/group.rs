@@ -45,6 +45,22 @@ pub fn write(page: &mut Markup, report: &Report, anchors: &Anchors) {
     }
 }
 
+/// Writes attempts that a cause cites and that are in no group above.
+pub fn write_cited(page: &mut Markup, report: &Report, anchors: &Anchors) {
+    if anchors.apart().is_empty() {
+        return;
+    }
+    section::open(page, "cited", "Other connections that a cause cites", "");
+    page.open("ul", &[("class", "attempts")]);
+    for position in anchors.apart() {
+        if let Some(attempt) = report.attempts.get(*position) {
+            self::attempt(page, *position, attempt);
+        }
+    }
+    page.close();
+    section::close(page);
+}
+
 /// Writes what is kept apart: the baseline, probes, and clients that are not known.
 pub fn write_apart(page: &mut Markup, report: &Report) {
     let verdict = &report.verdict;

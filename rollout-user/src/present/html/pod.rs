@@ -2,7 +2,7 @@
 //!
 //! In: the report's rows. Out: a section; each step with an anchor.
 
-use super::evidence::{Anchors, PODS, step_anchor};
+use super::evidence::{PODS, step_anchor};
 use super::section;
 use crate::analyse::report::Report;
 use crate::analyse::report::pod::{Cell, PodRow, StepAt};
@@ -17,7 +17,7 @@ use crate::present::time;
 const UNFOLDED: usize = 6;
 
 /// Writes the pods.
-pub fn write(page: &mut Markup, report: &Report, _: &Anchors) {
+pub fn write(page: &mut Markup, report: &Report) {
     if report.pods.is_empty() {
         return;
     }

@@ -9,7 +9,6 @@ use crate::analyse::report::cause::{Cause, Sign};
 use crate::analyse::report::pre_stop::PreStop;
 use crate::analyse::report::verdict::Finding;
 use crate::present::cause::{cost, escaped, surety, title};
-use crate::present::escape::{json, name};
 use crate::present::time::duration;
 use crate::record::meta::Target;
 
@@ -19,7 +18,10 @@ const CITED: usize = 4;
 /// Writes the causes.
 pub fn write(page: &mut Page, report: &Report) {
     if report.causes.is_empty() {
-        no_findings(page, report);
+        if let Some(rests) = no_findings(report) {
+            page.heading("Why", "no findings");
+            page.text(2, 0, &rests);
+        }
     } else {
         page.heading("Why", "#: record ids; not: what was ruled out");
     }
@@ -28,30 +30,31 @@ pub fn write(page: &mut Page, report: &Report) {
     }
 }
 
-fn no_findings(page: &mut Page, report: &Report) {
+/// What "no findings" rests on; `None` where the answer is another.
+pub fn no_findings(report: &Report) -> Option<String> {
     let verdict = &report.verdict;
-    if verdict.result != Finding::Clean {
-        return;
-    }
-    page.heading("Why", "no findings");
     let seen = number(verdict.attempts, "attempt");
     let syns = number(verdict.syns.tried, "SYN");
     let pods = number(report.pods.len() as u64, "pod");
-    let text = format!(
-        "This rests on {seen} of users with {syns}, each placed and answered, on the lives of {pods}, and on an update that \
-         was seen from its start to its end without a loss or a gap."
-    );
-    page.text(2, 0, &text);
+    (verdict.result == Finding::Clean).then(|| {
+        format!(
+            "This rests on {seen} of users with {syns}, each placed and answered, on the lives of {pods}, and on an update that \
+             was seen from its start to its end without a loss or a gap."
+        )
+    })
+}
+
+/// A cause's name, how sure it is, and what it cost.
+pub fn head(cause: &Cause) -> String {
+    let head = format!("{} ({})", title(cause.name), surety(cause.surety));
+    match cost(&cause.cost) {
+        spent if spent.is_empty() => head,
+        spent => format!("{head}: {spent}"),
+    }
 }
 
 fn one(page: &mut Page, cause: &Cause) {
-    let mut head = format!("{} ({})", title(cause.name), surety(cause.surety));
-    let spent = cost(&cause.cost);
-    if !spent.is_empty() {
-        head.push_str(&format!(": {spent}"));
-    }
-    let lines = super::wrap(2, 4, &head);
-    for line in lines {
+    for line in super::wrap(2, 4, &head(cause)) {
         let bold = page.paint.bold(&line);
         page.line(bold);
     }
@@ -94,11 +97,37 @@ pub fn write_pre_stop(page: &mut Page, report: &Report) {
     // An update without trouble needs no remedy; the number is there for those who ask.
     let needed = page.all || !report.causes.is_empty();
     let Some(found) = report.pre_stop.as_ref().filter(|_| needed) else { return };
+    let said = pre_stop(found);
+    page.heading("preStop", &said.has);
+    for (index, line) in said.lines.iter().enumerate() {
+        page.text(2, 0, line);
+        if page.all && index == 0 {
+            for need in &found.pods {
+                let needs = duration(need.need_ns);
+                page.text(4, 2, &format!("{} {needs}", pod_name(&need.pod)));
+            }
+        }
+    }
+    let target = report.update.as_ref().map(|update| &update.target);
+    for line in target.and_then(|target| command(target, found)).into_iter().flatten() {
+        page.line(format!("  {line}"));
+    }
+}
+
+/// The sleep in words.
+pub struct Said {
+    /// What the pods have.
+    pub has: String,
+    /// What they need, what was not seen, and whether the grace period has room.
+    pub lines: Vec<String>,
+}
+
+/// Says what a `preStop` sleep would have had to be.
+pub fn pre_stop(found: &PreStop) -> Said {
     let has = match found.has_seconds {
         Some(seconds) => format!("they have {seconds} s"),
         None => "they have none".to_owned(),
     };
-    page.heading("preStop", &has);
     let PreStop { least_ns, median_ns, most_ns, margin_ns, seconds, .. } = found;
     let pods = number(found.pods.len() as u64, "old pod");
     let needed = match found.pods.len() {
@@ -111,27 +140,18 @@ pub fn write_pre_stop(page: &mut Page, report: &Report) {
         ),
     };
     let margin = duration(*margin_ns);
-    page.text(
-        2,
-        0,
-        &format!("{needed}: a sleep of {seconds} s covers that with {margin} to spare."),
-    );
+    let mut lines =
+        vec![format!("{needed}: a sleep of {seconds} s covers that with {margin} to spare.")];
     if found.not_known > 0 {
         let others = number(found.not_known, "more old pod");
-        page.text(2, 2, &format!("{others}: stop signal or last choice not seen"));
-    }
-    if page.all {
-        for need in &found.pods {
-            let needs = duration(need.need_ns);
-            page.text(4, 2, &format!("{} {needs}", pod_name(&need.pod)));
-        }
+        lines.push(format!("{others}: stop signal or last choice not seen"));
     }
     let shutdown = match found.shutdown_ns {
         Some(ns) => format!(" and the server's {} to stop", duration(ns)),
         None => String::new(),
     };
     let needs = found.needs_grace_seconds;
-    let grace = match (found.fits, found.grace_seconds) {
+    lines.push(match (found.fits, found.grace_seconds) {
         (Some(true), Some(grace)) => {
             format!("terminationGracePeriodSeconds {grace} has room for it{shutdown}.")
         }
@@ -139,31 +159,40 @@ pub fn write_pre_stop(page: &mut Page, report: &Report) {
             "terminationGracePeriodSeconds {grace} has no room for it{shutdown}: set it to {needs}."
         ),
         _ => format!("With it{shutdown} terminationGracePeriodSeconds has to be {needs} at least."),
-    };
-    page.text(2, 0, &grace);
-    if let Some(target) = report.update.as_ref().map(|update| &update.target) {
-        patch(page, target, found);
-    }
+    });
+    Said { has, lines }
 }
 
-/// The command, the patch broken into lines: JSON may have line ends within quotes.
-fn patch(page: &mut Page, target: &Target, found: &PreStop) {
-    let (kind, namespace) = (name(&target.kind.to_lowercase()), name(&target.namespace));
-    let begin = "'{\"spec\":{\"template\":{\"spec\":{\"containers\":[";
-    page.line(format!("  kubectl patch {kind} {} -n {namespace} -p \\", name(&target.name)));
-    page.line(format!("    {begin}"));
+/// The command, the patch broken into lines: JSON may have line ends within quotes. `None` where a name of the recording
+/// is none that Kubernetes allows: a shell could take it for something else.
+pub fn command(target: &Target, found: &PreStop) -> Option<Vec<String>> {
+    let kind = target.kind.to_lowercase();
+    let names = [kind.as_str(), &target.namespace, &target.name];
+    if !names.into_iter().chain(found.containers.iter().map(String::as_str)).all(is_name) {
+        return None;
+    }
     let containers = found.containers.iter().map(|of| {
-        let of = serde_json::Value::from(of.as_str());
         let sleep = found.seconds;
         format!(
-            "{{\"name\":{of},\"lifecycle\":{{\"preStop\":{{\"sleep\":{{\"seconds\":{sleep}}}}}}}}}"
+            "{{\"name\":\"{of}\",\"lifecycle\":{{\"preStop\":{{\"sleep\":{{\"seconds\":{sleep}}}}}}}}}"
         )
     });
-    let containers: Vec<String> = containers.map(|one| json(&one)).collect();
+    let containers: Vec<String> = containers.collect();
     let grace = match found.fits {
         Some(false) => format!(",\"terminationGracePeriodSeconds\":{}", found.needs_grace_seconds),
         _ => String::new(),
     };
-    page.line(format!("    {}", containers.join(",\n    ")));
-    page.line(format!("    ]{grace}}}}}}}}}'"));
+    let mut lines = vec![
+        format!("kubectl patch {kind} {} -n {} -p \\", target.name, target.namespace),
+        "  '{\"spec\":{\"template\":{\"spec\":{\"containers\":[".to_owned(),
+    ];
+    lines.extend(containers.join(",\n").lines().map(|one| format!("  {one}")));
+    lines.push(format!("  ]{grace}}}}}}}}}'"));
+    Some(lines)
+}
+
+/// Whether it is a name as Kubernetes allows it (RFC 1123).
+fn is_name(name: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
+    !name.is_empty() && !name.starts_with('-') && name.len() <= 253 && name.bytes().all(allowed)
 }
