@@ -68,6 +68,10 @@ const RULES: [Rule; 23] = [
     late_syn::RULE,
 ];
 
+/// Rules of SYNs that nothing answered: they also explain why an attempt waited before its deciding SYN.
+const SILENT: [Rule; 4] =
+    [surge_overload::RULE, cni_cut_early::RULE, black_hole::RULE, late_syn::RULE];
+
 /// Rules that explain what no other does.
 const LAST: [Rule; 2] = [dropped_in_ipvs::RULE, client_gave_up::RULE];
 
@@ -126,12 +130,17 @@ fn single(case: &Case<'_>, hits: &[Hit<'_>]) -> Vec<Cause> {
             None => unexplained.push(*hit),
         }
     }
+    let waits: BTreeMap<usize, BTreeSet<CauseName>> =
+        hits.iter().map(|hit| (hit.position, waits(case, hit))).collect();
+    let waited = |rule: &Rule, hit: &Hit<'_>| {
+        waits.get(&hit.position).is_some_and(|names| names.contains(&rule.name))
+    };
     let mut causes = Vec::new();
     for rule in RULES.iter().chain(&LAST) {
         let first = by_rule.remove(&rule.name).unwrap_or_default();
         let explained: BTreeSet<usize> = first.iter().map(|one| one.hit.position).collect();
-        let second =
-            hits.iter().filter(|hit| !explained.contains(&hit.position) && (rule.also)(case, hit));
+        let also = |hit: &&Hit<'_>| (rule.also)(case, hit) || waited(rule, hit);
+        let second = hits.iter().filter(|hit| !explained.contains(&hit.position)).filter(also);
         let second: Vec<Hit<'_>> = second.copied().collect();
         causes.extend(of_rule(case, rule, first, second));
     }
@@ -140,6 +149,17 @@ fn single(case: &Case<'_>, hits: &[Hit<'_>]) -> Vec<Cause> {
     let signs = vec![rule::sign(text, evidence)];
     causes.extend(cost::cause(case, CauseName::Unexplained, Surety::Possible, &unexplained, signs));
     causes
+}
+
+/// Why the SYNs beside the deciding one got no answer.
+fn waits(case: &Case<'_>, hit: &Hit<'_>) -> BTreeSet<CauseName> {
+    let deciding = hit.syn.map(|syn| syn.at.time_ns);
+    let others = hit.attempt.syns.iter().filter(|syn| Some(syn.at.time_ns) != deciding);
+    let first = |syn| {
+        let other = case.hit_of(hit, syn);
+        SILENT.iter().find(|rule| (rule.fits)(case, &other).is_some()).map(|rule| rule.name)
+    };
+    others.filter_map(first).collect()
 }
 
 fn explain<'a>(case: &Case<'_>, hit: &Hit<'a>) -> Option<(CauseName, Explained<'a>)> {

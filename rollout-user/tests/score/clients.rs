@@ -256,7 +256,7 @@ impl<'a> Clients<'a> {
             Answer::Full => {
                 let cause =
                     if now >= pod.deleted { CauseName::LateSyn } else { CauseName::SurgeOverload };
-                self.silent(at, off, attempt, n, cause);
+                self.log.fate(attempt, cause);
                 if cause == CauseName::SurgeOverload {
                     self.world.backlog_full(now + 60, n, self.world.port);
                 }
@@ -286,25 +286,18 @@ impl<'a> Clients<'a> {
                     netns(251),
                     flow,
                 );
-                self.silent(at, off, attempt, n, CauseName::BlackHole);
+                self.log.fate(attempt, CauseName::BlackHole);
                 return false;
             }
             Answer::Cut => {
                 let flow = self.dial(at, attempt, direct).flow;
                 let flow = Flow { destination: backend(n), ..flow };
                 self.dial(at, attempt, direct).dropped_flow(off + 80, "NETFILTER_DROP", NODE, flow);
-                self.silent(at, off, attempt, n, CauseName::CniCutEarly);
+                self.log.fate(attempt, CauseName::CniCutEarly);
                 return false;
             }
         }
         true
-    }
-
-    /// Nothing answers this SYN; only the first one's reason is what went wrong first.
-    fn silent(&mut self, _at: u64, off: u64, attempt: u64, _n: u8, cause: CauseName) {
-        if off == 0 || !self.log.fates.contains_key(&attempt) {
-            self.log.fate(attempt, cause);
-        }
     }
 
     /// The pod accepts; the request ends well, or with the process.

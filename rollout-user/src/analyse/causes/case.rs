@@ -96,6 +96,12 @@ impl<'a> Case<'a> {
         Hit { position, attempt, syn, life: uid.and_then(|uid| self.lives.get(uid)) }
     }
 
+    /// The same attempt, as if another of its SYNs had decided.
+    pub fn hit_of<'b>(&'b self, hit: &Hit<'b>, syn: &'b Syn) -> Hit<'b> {
+        let uid = syn.pod.as_ref().and_then(|tag| tag.pod.as_ref()).map(|pod| &pod.uid);
+        Hit { syn: Some(syn), life: uid.and_then(|uid| self.lives.get(uid)), ..*hit }
+    }
+
     /// Whether a hook serves `fact`; an empty fact needs none.
     pub fn sees(&self, fact: &str) -> bool {
         fact.is_empty() || !self.facts.is_blind_to(fact)
