@@ -17,6 +17,7 @@ use crate::tables::host;
 use crate::timeline::monotonic_ns;
 use anyhow::Context;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
@@ -43,7 +44,7 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
         node,
         target: None,
         cluster,
-        ports: args.filter.port.iter().copied().collect(),
+        ports: kernel_ports(args),
         record: args.record.clone().map(|path| (path, limits)),
         reorder_window: args.live.reorder_window,
         probes: super::probe_options(&args.live)?,
@@ -97,6 +98,14 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
             outcome.context("cannot write to standard output")?;
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Ports that the kernel lets pass. A recording holds everything, filtered or not: what is printed is narrowed alone.
+fn kernel_ports(args: &Trace) -> BTreeSet<u16> {
+    match args.record {
+        Some(_) => BTreeSet::new(),
+        None => args.filter.port.iter().copied().collect(),
     }
 }
 
@@ -154,5 +163,25 @@ fn cluster(
             eprintln!("note: events are not tagged with pods and Services");
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn a_recording_is_not_narrowed_in_the_kernel() {
+        let ports = |words: &[&str]| {
+            let words = ["rollout", "trace", "--port", "80"].iter().chain(words);
+            match Cli::try_parse_from(words).expect("arguments").command {
+                Command::Trace(args) => kernel_ports(&args),
+                _ => BTreeSet::new(),
+            }
+        };
+        assert_eq!(ports(&[]), BTreeSet::from([80]));
+        assert_eq!(ports(&["--record", "a.zst"]), BTreeSet::new());
     }
 }

@@ -12,6 +12,7 @@ use crate::cluster::{Cluster, Scope, TargetInfo};
 use crate::live::interrupt::Interrupt;
 use crate::live::session::{self, Plan, Session};
 use crate::present::escape::name as for_terminal;
+use crate::record::meta::Phase;
 use crate::recording::space::Limits;
 use crate::recording::write::Summary;
 use crate::tables::host;
@@ -43,9 +44,13 @@ pub fn run(args: &Watch, color: bool) -> anyhow::Result<ExitCode> {
     let notes = match session.sync(&runtime, SYNC, &interrupt) {
         Ok(notes) => notes,
         Err(error) => {
-            let reason = format!("{error:#}");
-            session.finish(crate::record::meta::Phase::CutShort { reason })?;
-            return Err(error);
+            let reason = interrupt.requested().map_or(format!("{error:#}"), str::to_owned);
+            let summary = session.finish(Phase::CutShort { reason })?.unwrap_or_default();
+            tell(&summary);
+            if interrupt.requested().is_none() {
+                return Err(error);
+            }
+            return explain::report(&summary.path, None, &args.report, color);
         }
     };
     for note in notes {

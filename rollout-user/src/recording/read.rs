@@ -41,6 +41,8 @@ pub struct Reader {
     ending: Ending,
     unreadable: u64,
     last: (u64, u64),
+    /// Time of the first record, ns.
+    first_ns: Option<u64>,
     loss_told: bool,
 }
 
@@ -92,6 +94,7 @@ impl Reader {
             ending: Ending::Whole,
             unreadable: 0,
             last: (0, 0),
+            first_ns: None,
             loss_told: false,
         }
     }
@@ -177,7 +180,13 @@ impl Reader {
             Ending::Whole => return None,
         };
         let (id, time_ns) = self.last;
-        let loss = Loss { stage: Stage::Read, program, count, since_ns: time_ns };
+        // A line that was not understood may lie anywhere; what a damaged file lacks comes after its last record.
+        let since_ns = match self.ending {
+            Ending::Whole => self.first_ns.unwrap_or(time_ns),
+            Ending::Damaged { .. } if self.unreadable > 0 => self.first_ns.unwrap_or(time_ns),
+            Ending::Damaged { .. } => time_ns,
+        };
+        let loss = Loss { stage: Stage::Read, program, count, since_ns };
         Some(Record { id: id + 1, time_ns, body: Body::Loss(loss) })
     }
 }
@@ -189,6 +198,7 @@ impl Iterator for Reader {
         while self.next_line().is_some() {
             match serde_json::from_slice::<Record>(&self.line) {
                 Ok(record) => {
+                    self.first_ns.get_or_insert(record.time_ns);
                     self.last = (self.last.0.max(record.id), record.time_ns);
                     return Some(record);
                 }

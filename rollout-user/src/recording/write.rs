@@ -50,11 +50,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Creates the file; an existing one is replaced.
+    /// Creates the file.
     ///
     /// # Errors
-    /// When it cannot be created.
+    /// When it cannot be created, or holds something already: a recording is never replaced.
     pub fn create(path: &Path, limits: Limits) -> anyhow::Result<Writer> {
+        if std::fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() > 0) {
+            return Err(hinted(
+                format!("the recording `{}` exists already", path.display()),
+                "move it away, or name another file with --record",
+            ));
+        }
         let file = File::create(path).hint(
             format!("cannot create the recording `{}`", path.display()),
             "name a file in a folder that exists and may be written to, with --record",

@@ -105,7 +105,7 @@ fn addresses(services: &[Service]) -> BTreeSet<SocketAddr> {
     addresses
 }
 
-/// Target ports, named ones looked up in the template.
+/// Declared ports, and target ports, named ones looked up in the template.
 fn pod_ports(services: &[Service], template: &wire::PodSpec) -> BTreeSet<u16> {
     let mut declared: Vec<(&str, u16)> = Vec::new();
     for port in template.containers.iter().flat_map(|container| &container.ports) {
@@ -115,10 +115,8 @@ fn pod_ports(services: &[Service], template: &wire::PodSpec) -> BTreeSet<u16> {
             declared.push((&port.name, number));
         }
     }
-    if services.is_empty() {
-        return declared.iter().map(|(_, number)| *number).collect();
-    }
-    let mut ports = BTreeSet::new();
+    // Pods are dialled by themselves too, on any port that they declare.
+    let mut ports: BTreeSet<u16> = declared.iter().map(|(_, number)| *number).collect();
     for port in services.iter().flat_map(|service| &service.ports) {
         match port.target.parse::<u16>() {
             Ok(number) => {

@@ -12,11 +12,13 @@ use crate::record::cluster::{EndpointSlice, Observed, Service};
 use crate::record::meta::{Phase, Target};
 use crate::record::{Body, Record};
 use crate::timeline::monotonic_ns;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How long the loop waits for a record before it looks at clocks and signals.
 const TICK: Duration = Duration::from_millis(100);
+/// Records that are taken in before the next look at clocks and signals.
+const AT_ONCE: usize = 4096;
 /// How often the clocks are paired.
 const CALIBRATE: Duration = Duration::from_secs(1);
 /// After the last old pod is gone, late observations and events get this long beside the reorder window.
@@ -38,10 +40,11 @@ pub fn until_complete(
     let mut calibrated = Instant::now();
     loop {
         let mut changed = false;
-        let mut record = session.next(TICK);
-        while let Some(event) = record {
+        // Not until nothing is left: under load there always is, and clocks and signals must be looked at.
+        let first = session.next(TICK);
+        let more = std::iter::from_fn(|| session.next(Duration::ZERO)).take(AT_ONCE);
+        for event in first.into_iter().chain(more) {
             changed |= follower.observe(&event, session);
-            record = session.next(Duration::ZERO);
         }
         status.show(&follower.progress, follower.tally.counts(), changed);
         if calibrated.elapsed() >= CALIBRATE {
@@ -63,8 +66,12 @@ pub fn until_complete(
     }
 }
 
-/// Ports that the kernel must let pass: the Services', and those on which the pods are reached.
+/// Ports that the kernel must let pass: the Services', and those on which the pods are reached. Without a Service nothing
+/// tells on which ports pods are dialled, and every port passes.
 pub fn ports_of(target: &TargetInfo) -> BTreeSet<u16> {
+    if target.services.is_empty() {
+        return BTreeSet::new();
+    }
     let services = target.addresses.iter().map(|address| address.port());
     services.chain(target.pod_ports.iter().copied()).collect()
 }
@@ -72,6 +79,8 @@ pub fn ports_of(target: &TargetInfo) -> BTreeSet<u16> {
 struct Follower {
     target: Target,
     services: BTreeSet<String>,
+    /// Ports of every Service of the namespace, by its name.
+    service_ports: BTreeMap<String, BTreeSet<u16>>,
     ports: BTreeSet<u16>,
     progress: Progress,
     tally: Tally,
@@ -83,6 +92,7 @@ impl Follower {
         Follower {
             target: target.workload.target.clone(),
             services: target.services.iter().map(|service| service.meta.name.clone()).collect(),
+            service_ports: BTreeMap::new(),
             ports: ports_of(target),
             progress: Progress::new(target.workload.target.clone()),
             tally: Tally::new(target.addresses.iter().copied()),
@@ -121,20 +131,36 @@ impl Follower {
 
     fn learn_service(&mut self, observed: &Observed<Service>) {
         let service = &observed.object;
-        let known = service.meta.namespace == self.target.namespace
-            && self.services.contains(&service.meta.name);
-        if known && !self.ports.is_empty() {
-            let ports = &service.ports;
-            self.ports.extend(ports.iter().map(|port| port.port));
-            self.ports.extend(ports.iter().filter_map(|port| port.node_port));
+        if service.meta.namespace != self.target.namespace {
+            return;
+        }
+        let ports = &service.ports;
+        let own = ports.iter().map(|port| port.port);
+        let all = own.chain(ports.iter().filter_map(|port| port.node_port)).collect();
+        self.service_ports.insert(service.meta.name.clone(), all);
+        self.widen(&service.meta.name);
+    }
+
+    /// Lets the ports of a Service pass, if it is one of the workload's.
+    fn widen(&mut self, service: &str) {
+        if !self.ports.is_empty() && self.services.contains(service) {
+            self.ports.extend(self.service_ports.get(service).into_iter().flatten());
         }
     }
 
     fn learn_slice(&mut self, observed: &Observed<EndpointSlice>) {
         let slice = &observed.object;
-        let of_service =
-            slice.service.as_ref().is_some_and(|service| self.services.contains(service));
-        if slice.meta.namespace == self.target.namespace && of_service && !self.ports.is_empty() {
+        let Some(service) = &slice.service else { return };
+        if slice.meta.namespace != self.target.namespace {
+            return;
+        }
+        // A Service that came later, or whose slices somebody else writes, is the workload's by its pods.
+        let mut pods = slice.endpoints.iter().filter_map(|endpoint| endpoint.pod_uid.as_ref());
+        if pods.any(|uid| self.progress.has_pod(uid)) {
+            self.services.insert(service.clone());
+            self.widen(service);
+        }
+        if self.services.contains(service) && !self.ports.is_empty() {
             self.ports.extend(slice.ports.iter().map(|port| port.port));
         }
     }
@@ -158,7 +184,9 @@ impl Follower {
 mod tests {
     use super::*;
     use crate::cluster::Workload;
-    use crate::record::cluster::{Deployment, Meta, Observed, Owner, Pod, ReplicaSet};
+    use crate::record::cluster::{
+        Deployment, Endpoint, Meta, Observed, Owner, Pod, ReplicaSet, ServicePort, SlicePort,
+    };
     use crate::record::kernel::{Connect, Flow, Netns};
 
     fn target(name: &str) -> TargetInfo {
@@ -224,5 +252,48 @@ mod tests {
         }
         assert_eq!(follower.tally.counts().attempts, 2);
         assert!(!follower.progress.has_pod("uid-web-canary-b-x1"));
+    }
+
+    #[test]
+    fn a_service_that_comes_later_is_known_by_its_pods() {
+        let service = |name: &str, port| {
+            let meta = Meta { namespace: "default".into(), name: name.into(), ..Meta::default() };
+            let ports = vec![ServicePort { port, ..ServicePort::default() }];
+            let object = Service { meta, ports, ..Service::default() };
+            record(Body::Service(Observed { present: true, not_before_ns: 0, object }))
+        };
+        let slice = |of: &str, pod: &str, port| {
+            let meta = Meta { namespace: "default".into(), ..Meta::default() };
+            let (name, pod_uid) = (String::new(), Some(pod.to_owned()));
+            let object = EndpointSlice {
+                meta,
+                service: Some(of.into()),
+                ports: vec![SlicePort { name, port }],
+                endpoints: vec![Endpoint { pod_uid, ..Endpoint::default() }],
+            };
+            record(Body::EndpointSlice(Observed { present: true, not_before_ns: 0, object }))
+        };
+        let mut known = target("web");
+        known.services = vec![Service::default()];
+        known.pod_ports = BTreeSet::from([8000]);
+        let mut follower = Follower::new(&known);
+        for record in [
+            set("web", "a"),
+            pod("web-a", "a", "10.1.0.1"),
+            service("late", 81),
+            service("other", 82),
+            slice("late", "uid-web-a-x1", 8001),
+            slice("other", "uid-else", 8002),
+        ] {
+            follower.learn(&record);
+        }
+        assert_eq!(follower.ports, BTreeSet::from([81, 8000, 8001]));
+    }
+
+    #[test]
+    fn without_a_service_every_port_passes() {
+        let mut alone = target("web");
+        alone.pod_ports = BTreeSet::from([8000]);
+        assert_eq!(ports_of(&alone), BTreeSet::new());
     }
 }

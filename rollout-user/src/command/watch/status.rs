@@ -2,6 +2,7 @@
 
 use crate::analyse::progress::{Progress, State};
 use crate::live::tally::Counts;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,9 @@ impl Status {
         self.shown = Some(Instant::now());
         self.state = Some(progress.state());
         let line = line(progress, counts, self.begun.elapsed());
+        if !takes_more() {
+            return;
+        }
         let mut stderr = std::io::stderr().lock();
         // A terminal that is gone must not end the recording.
         let _gone = if self.terminal && !first {
@@ -55,6 +59,13 @@ impl Status {
             eprintln!();
         }
     }
+}
+
+/// Whether standard error takes a line now: a terminal that is held must not hold up the watch.
+fn takes_more() -> bool {
+    let stderr = std::io::stderr();
+    let mut watched = [PollFd::new(&stderr, PollFlags::OUT)];
+    poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
 }
 
 fn phase(progress: &Progress) -> &'static str {
@@ -85,7 +96,8 @@ fn line(progress: &Progress, counts: Counts, elapsed: Duration) -> String {
     if counts.lost > 0 {
         line.push_str(&format!(", {} events lost", counts.lost));
     }
-    line
+    // A line that wraps could not be rewritten.
+    crate::present::escape::plain(&line, 79)
 }
 
 #[cfg(test)]
@@ -101,8 +113,11 @@ mod tests {
             name: "serv".into(),
         });
         let counts = Counts { syns: 123_456, attempts: 100_000, failed: 999, lost: 0 };
+        let many = Counts { syns: u64::MAX, lost: u64::MAX, ..counts };
+        let long = super::line(&progress, many, Duration::from_secs(3599));
+        assert!(long.chars().count() < 80, "{long}");
         let line = line(&progress, counts, Duration::from_secs(3599));
-        assert!(line.chars().count() <= 80, "{line}");
+        assert!(line.chars().count() < 80, "{line}");
         assert!(line.contains("waiting for the workload"), "{line}");
     }
 }
