@@ -30,7 +30,7 @@ use causes::server::ServerSide;
 use facts::Facts;
 use report::Report;
 use report::attempt::{Attempt, ClientKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use workload::{Observations, Workload};
 
 /// Makes the report of a recording that is in memory.
@@ -67,6 +67,11 @@ impl Explainer {
         self.facts.take(record);
         self.observations.take(record);
         self.endpoints.take(record);
+    }
+
+    /// Deployments that the recording tells of so far, as `namespace/name`.
+    pub fn deployments(&self) -> BTreeSet<String> {
+        self.observations.deployments()
     }
 
     /// Ends the first pass.

@@ -26,6 +26,7 @@ mod verify;
 mod workload;
 
 use crate::dist;
+use crate::hint::hinted;
 use crate::setup::{self, Step};
 use crate::test::Counts;
 use crate::witness::Comparison;
@@ -132,6 +133,17 @@ pub const RATE: f64 = 20.0;
 /// # Errors
 /// When the lab is not up, or what is asked of it cannot be done.
 pub fn run(arguments: Arguments) -> Result<ExitCode> {
+    use LabCommand as L;
+    let needs_lab = matches!(
+        arguments.command,
+        L::Shell { .. } | L::Kubectl { .. } | L::Logs { .. } | L::Push { .. } | L::Pull { .. }
+    );
+    if needs_lab && !place::folder().exists() {
+        return Err(hinted(
+            "the lab is not up",
+            "run `cargo xtask lab up`, some 30 s once it is set up",
+        ));
+    }
     match arguments.command {
         LabCommand::Up => life::up().map(|_| ExitCode::SUCCESS),
         LabCommand::Down => life::down().map(|()| ExitCode::SUCCESS),
@@ -194,7 +206,9 @@ pub fn demonstrate(program: &Path, name: &str, rate: f64) -> Result<bool> {
     verify::install(program)?;
     let verified = verify::run(&lab, program, &variant, rate, true)?;
     println!("\nexit code of rollout watch: {}", verified.exit_code);
-    println!("recording: {}\n", verified.recording.display());
+    println!("recording on this machine: {}", verified.recording.display());
+    let (program, recording) = (program.display(), verified.recording.display());
+    println!("to read it again: {program} explain {recording}\n");
     Ok(tell(&verified.comparison))
 }
 

@@ -90,6 +90,12 @@ impl Observations {
         }
     }
 
+    /// Deployments that were seen, as `namespace/name`.
+    pub fn deployments(&self) -> BTreeSet<String> {
+        let metas = self.deployments.iter().map(|seen| &seen.what.object.meta);
+        metas.map(|meta| format!("{}/{}", meta.namespace, meta.name)).collect()
+    }
+
     fn take_slice(&mut self, slice: &EndpointSlice) {
         let Some(service) = &slice.service else { return };
         let key = (slice.meta.namespace.clone(), service.clone());

@@ -5,6 +5,7 @@ use crate::cli::{Explain, ReportArgs, ReportOutput};
 use crate::present::{html, json, junit, text};
 use crate::record::meta::Target;
 use crate::recording::read::{Ending, Reader};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,6 +19,18 @@ pub fn run(args: &Explain, color: bool) -> anyhow::Result<ExitCode> {
     report(&args.file, target, &args.report, color)
 }
 
+/// Why a report on that workload says nothing.
+fn not_recorded(asked: &str, recorded: &BTreeSet<String>) -> String {
+    let recorded: Vec<&str> = recorded.iter().take(5).map(String::as_str).collect();
+    match recorded.as_slice() {
+        [] => format!("the recording tells of no Deployment, so of none that is `{asked}`"),
+        names => format!(
+            "the recording does not tell of Deployment `{asked}`; it has {}",
+            names.join(", ")
+        ),
+    }
+}
+
 /// The report of a recording: what `explain` and the end of `watch` both print. `target` replaces the recorded one.
 ///
 /// # Errors
@@ -29,8 +42,13 @@ pub fn report(
     color: bool,
 ) -> anyhow::Result<ExitCode> {
     // Two passes: first every observation becomes history, then kernel events stream past it (invariant 6).
+    let asked = target.as_ref().map(|target| format!("{}/{}", target.namespace, target.name));
     let mut explanation = Explainer::new(target);
     Reader::open(file)?.for_each(|record| explanation.observe(&record));
+    let recorded = explanation.deployments();
+    if let Some(asked) = asked.filter(|asked| !recorded.contains(asked)) {
+        eprintln!("note: {}", crate::present::escape::lines(&not_recorded(&asked, &recorded)));
+    }
     let mut explanation = explanation.observed();
     let mut reader = Reader::open(file)?;
     reader.by_ref().for_each(|record| explanation.event(&record));
@@ -51,4 +69,17 @@ pub fn report(
         );
     }
     Ok(ExitCode::from(report.verdict.exit_code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_recording_has_instead_is_named() {
+        let recorded = BTreeSet::from(["default/serv".to_owned()]);
+        let text = not_recorded("shop/web", &recorded);
+        assert!(text.contains("`shop/web`") && text.contains("default/serv"), "{text}");
+        assert!(not_recorded("shop/web", &BTreeSet::new()).contains("no Deployment"));
+    }
 }

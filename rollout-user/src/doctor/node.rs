@@ -79,7 +79,7 @@ impl Node {
         if !hierarchy.of_node {
             let detail = format!("{found}; only this process's own view, which may be a part");
             return check(name, Status::Warn, detail)
-                .remedy("add CAP_SYS_PTRACE, and run in the node's pid namespace");
+                .remedy("run where /proc/1 can be read: as root in the node's pid namespace, and not in a sandbox that hides it");
         }
         match scan.unreadable {
             0 => check(name, Status::Ok, found),
@@ -93,7 +93,7 @@ impl Node {
         let name = "kubelet";
         if self.kubelets.is_empty() {
             return check(name, Status::Warn, "not found: its probes cannot be told from users")
-                .remedy("run on a node, in its pid namespace, with CAP_SYS_PTRACE");
+                .remedy("run on a node that runs kubelet, as root in its pid namespace");
         }
         let pids: Vec<String> =
             self.kubelets.iter().map(|process| process.pid.to_string()).collect();

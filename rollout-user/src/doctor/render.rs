@@ -5,6 +5,7 @@
 use super::{Area, Check, DoctorReport, Status, Verdict};
 use crate::present::escape;
 use crate::present::paint::Paint;
+use crate::present::text::wrap;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -65,10 +66,24 @@ fn line(out: &mut String, check: &Check, width: usize, color: bool) {
         Status::Unknown => paint.dim("?   "),
     };
     let (name, detail) = (plain(&check.name), plain(&check.detail));
-    let _ = writeln!(out, "  {word}  {name:<width$}  {detail}");
+    // Wrapped as plain text; the word with its colour takes the place of its first columns.
+    let head = width + 10;
+    for (at, text) in wrap(head, 0, &detail).iter().enumerate() {
+        let rest = text.chars().skip(head).collect::<String>();
+        let _ = match at {
+            0 => writeln!(out, "  {word}  {name:<width$}  {rest}"),
+            _ => writeln!(out, "{text}"),
+        };
+    }
     for (at, remedy) in check.remedy.iter().flat_map(|remedy| remedy.lines()).enumerate() {
         let mark = if at == 0 { "→ " } else { "  " };
-        let _ = writeln!(out, "        {mark}{}", plain(remedy));
+        // A ClusterRole is to be copied as it is.
+        let is_block = check.remedy.as_ref().is_some_and(|all| all.lines().count() > 1);
+        let text = format!("{mark}{}", plain(remedy));
+        let lines = if is_block { vec![format!("        {text}")] } else { wrap(8, 2, &text) };
+        for text in lines {
+            let _ = writeln!(out, "{text}");
+        }
     }
 }
 

@@ -52,7 +52,7 @@ pub fn load(kernel: &Kernel, options: &Options) -> Result<Loaded> {
         .load(OBJECT)
         .hint(
             "cannot load the eBPF object",
-            "run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_RESOURCE",
+            "run as root, or with CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN; `rollout doctor` tells what is missing",
         )?;
     Ok(Loaded {
         log: options.log.then(|| log::messages(&mut ebpf)).transpose()?,

@@ -94,13 +94,16 @@ pub fn shell(script: &str) -> Result<String> {
 /// # Errors
 /// When it is not there or cannot be written.
 pub fn pull(from: &str, to: &Path) -> Result<()> {
-    let file =
-        std::fs::File::create(to).with_context(|| format!("failed to make `{}`", to.display()))?;
-    let status =
-        command(&["cat", from]).stdin(std::process::Stdio::null()).stdout(file).status()?;
+    // Beside it, so that a file that is there outlives a failure.
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))
+        .with_context(|| format!("failed to make `{}`", to.display()))?;
+    let out = file.reopen()?;
+    let status = command(&["cat", from]).stdin(std::process::Stdio::null()).stdout(out).status()?;
     if !status.success() {
         bail!("failed to read `{from}` in the guest");
     }
+    file.persist(to).with_context(|| format!("failed to write `{}`", to.display()))?;
     Ok(())
 }
 

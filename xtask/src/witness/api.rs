@@ -148,7 +148,7 @@ impl Audit {
         }
         let window_ns = reorder_window(recorded)?;
         comparison.state(
-            "F28: the latest observation, and the reorder window",
+            "how late the latest observation came, and the reorder window (F28)",
             format!("{} ms", latest_ns / 1_000_000),
             format!("{} ms", window_ns / 1_000_000),
             latest_ns <= window_ns,

@@ -45,15 +45,15 @@ impl Comparison {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = |side: fn(&Statement) -> &str, head: usize| {
-            let longest = self.statements.iter().map(|s| side(s).chars().count()).max();
-            longest.unwrap_or(0).max(head)
-        };
-        let (what, witness) = (width(|s| &s.what, 9), width(|s| &s.witness, 7));
-        writeln!(f, "   {:what$}  {:witness$}  rollout", "statement", "witness")?;
+        writeln!(f, "   statement: witness | rollout")?;
         for s in &self.statements {
             let mark = if s.holds { "ok" } else { "NO" };
-            writeln!(f, "{mark} {:what$}  {:witness$}  {}", s.what, s.witness, s.rollout)?;
+            let line = format!("{mark} {}: {} | {}", s.what, s.witness, s.rollout);
+            if line.chars().count() <= 80 {
+                writeln!(f, "{line}")?;
+            } else {
+                writeln!(f, "{mark} {}:\n     {} | {}", s.what, s.witness, s.rollout)?;
+            }
         }
         Ok(())
     }

@@ -143,7 +143,9 @@ pub fn rows(windows: &Windows) -> [WindowRow; 3] {
 /// What no window counts.
 pub fn elsewhere(windows: &Windows) -> Option<String> {
     let syns = number(windows.syns_elsewhere, "more SYN");
-    let note = format!("{syns} reached no pod, or one that is not known");
+    let note = format!(
+        "{syns} reached no pod (dropped, without a destination, not sent), or one that is not known"
+    );
     (windows.syns_elsewhere > 0).then_some(note)
 }
 
