@@ -11,5 +11,6 @@ pub mod json;
 pub mod junit;
 pub mod markup;
 pub mod paint;
+pub mod schema;
 pub mod text;
 pub mod time;

@@ -27,6 +27,8 @@ mod properties;
 mod replay;
 #[path = "report/scenarios.rs"]
 mod scenarios;
+#[path = "report/schema.rs"]
+mod schema;
 #[path = "report/world.rs"]
 #[allow(dead_code, reason = "the builder serves several tests")]
 mod world;

@@ -16,6 +16,7 @@ use attempt::Attempt;
 use cause::Cause;
 use pod::PodRow;
 use pre_stop::PreStop;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use update::{Update, Windows};
 use verdict::{BlindSpot, Group, Verdict};
@@ -25,7 +26,18 @@ pub const REPORT_VERSION: u32 = 2;
 
 /// A moment in the time bases that readers need.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Moment {
     /// Nanoseconds of `CLOCK_MONOTONIC` on the traced node.
@@ -39,7 +51,7 @@ pub struct Moment {
 }
 
 /// Everything that one recording says about one rolling update.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// [`REPORT_VERSION`] of the writer.
     pub version: u32,
@@ -86,7 +98,7 @@ pub struct Report {
 }
 
 /// Where the records come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Node name.
     pub node: String,
@@ -108,7 +120,7 @@ pub struct Source {
 }
 
 /// A loss.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct LossLine {
     /// The loss lies after this moment…
     pub from: Moment,
@@ -126,7 +138,7 @@ pub struct LossLine {
 }
 
 /// A watch that was not current.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct WatchGap {
     /// Last moment at which state was certainly current.
     pub from: Moment,
@@ -146,7 +158,7 @@ pub struct WatchGap {
 }
 
 /// How well times of day (`unix_ns`) are known. Monotonic times, offsets and durations do not depend on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClockLine {
     /// Times of day are right to this by the node's own clock, apart from the steps, ns.
     pub error_ns: u64,
@@ -156,7 +168,7 @@ pub struct ClockLine {
 }
 
 /// The node's clock was set. Times of day between the two moments are off by as much at most.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClockStep {
     /// After this moment…
     pub from: Moment,
@@ -167,7 +179,7 @@ pub struct ClockStep {
 }
 
 /// The data path and the sign by which it was recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DataPathLine {
     /// The data path.
     pub path: DataPath,
@@ -177,7 +189,7 @@ pub struct DataPathLine {
 
 /// Kernel events about TCP flows that no traced attempt explains, counted. They come from clients outside this node
 /// (forwarded traffic), from connects that began before the trace, or from loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Unmatched {
     /// Backend choices.
     pub choices: u64,

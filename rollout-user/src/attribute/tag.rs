@@ -1,10 +1,13 @@
 //! The vocabulary of attribution: certainty, pod states, and the tags that events carry.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// How sure a tag is. Ordered from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// One pod, one state, and no gap overlaps.
@@ -20,7 +23,9 @@ pub enum Certainty {
 }
 
 /// A pod's Kubernetes state, in the order of a pod's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PodState {
     /// Created, not ready yet.
@@ -38,7 +43,9 @@ pub enum PodState {
 }
 
 /// What a state is worth: one state, or a change inside whose interval the moment lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StateAt {
     /// One state.
@@ -53,7 +60,9 @@ pub enum StateAt {
 }
 
 /// Names one pod for ever: UIDs are never reused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct PodRef {
     /// Namespace.
     pub namespace: String,
@@ -76,7 +85,7 @@ pub struct PodRef {
 }
 
 /// Who and in which state, at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tag {
     /// How sure.
     pub certainty: Certainty,
@@ -95,7 +104,9 @@ pub struct Tag {
 }
 
 /// A client that is not in a pod's cgroup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum HostClient {
     /// kubelet: its connects to pods are probes (F25).
@@ -105,7 +116,7 @@ pub enum HostClient {
 }
 
 /// The Service behind a dialled address, at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceTag {
     /// How sure.
     pub certainty: Certainty,
@@ -119,7 +130,7 @@ pub struct ServiceTag {
 }
 
 /// One backend choice of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackendTag {
     /// When it was chosen, ns of `CLOCK_MONOTONIC`.
     pub time_ns: u64,
@@ -132,7 +143,7 @@ pub struct BackendTag {
 }
 
 /// All tags of one event.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct EventTags {
     /// Whose socket made the connection, or whose process or listener it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,12 +2,24 @@
 //!
 //! Addresses: IPv4-mapped IPv6 addresses are written as IPv4. A missing port is `None`, never 0.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// A network namespace. Inodes are reused (F20): `cookie` (`net->net_cookie`) is the key where it is not 0.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 pub struct Netns {
     /// `net->ns.inum`, as `stat /proc/PID/ns/net` shows it.
@@ -208,7 +220,7 @@ pub struct Listener {
 }
 
 /// Who chose a backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Chooser {
     /// `ip_vs_conn_new`.

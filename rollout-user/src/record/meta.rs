@@ -1,5 +1,6 @@
 //! What the tool says of itself: header, clocks, losses, hooks, phases.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ pub struct Header {
 }
 
 /// The watched workload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// `Deployment`.
     pub kind: String,
@@ -58,7 +59,9 @@ pub struct ServerClock {
 }
 
 /// Where something can be lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The ring buffer was full when a program wanted to write.
@@ -118,7 +121,7 @@ pub struct Hook {
 }
 
 /// How the node balances Services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DataPath {
     /// kube-proxy in IPVS mode.

@@ -3,11 +3,12 @@
 use super::Moment;
 use crate::attribute::tag::{ServiceTag, Tag};
 use crate::record::kernel::{Chooser, Netns};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// One connect of a client on the traced node.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// The kernel side's number of it; `None`: it never reached SYN_SENT, or it began before the trace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +58,9 @@ pub struct Attempt {
 }
 
 /// What kind of client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientKind {
     /// A user: a pod, or a process of the node that is not kubelet; also an unknown client that dials a Service.
@@ -69,7 +72,7 @@ pub enum ClientKind {
 }
 
 /// Who connects.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Client {
     /// Source address, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +95,7 @@ pub struct Client {
 }
 
 /// A backend choice of an attempt (F1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Backend {
     /// When it was chosen.
     #[serde(flatten)]
@@ -114,7 +117,9 @@ pub struct Backend {
 }
 
 /// What became of a SYN. The classes add up to the number of SYNs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum SynClass {
     /// It went to a backend: [`Syn::address`].
@@ -132,7 +137,9 @@ pub enum SynClass {
 }
 
 /// How a SYN was answered, as far as the client's kernel tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// By SYN-ACK.
@@ -148,7 +155,7 @@ pub enum Answer {
 }
 
 /// One SYN.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Syn {
     /// When it was sent (or should have been).
     #[serde(flatten)]
@@ -174,7 +181,9 @@ pub struct Syn {
 }
 
 /// Which side of the update a pod is on, by revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Of a revision that is replaced.
@@ -184,7 +193,9 @@ pub enum Role {
 }
 
 /// What came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Outcome {
     /// Established, and nothing bad seen afterwards.

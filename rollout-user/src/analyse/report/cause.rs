@@ -4,10 +4,13 @@
 
 use super::Moment;
 use crate::attribute::tag::PodRef;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A named cause, in the order in which the report lists causes of equal cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseName {
     /// The slice still named a finished pod's address, which another pod had by then.
@@ -130,7 +133,9 @@ impl CauseName {
 }
 
 /// How sure a cause is. Ordered from best to worst; a loss never makes it better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Surety {
     /// Every sign was seen, and its rivals are ruled out.
@@ -142,7 +147,7 @@ pub enum Surety {
 }
 
 /// Why something happened to users' connections.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// Which cause.
     pub name: CauseName,
@@ -176,7 +181,7 @@ pub struct Cause {
 }
 
 /// What a cause cost users.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     /// Attempts that failed.
     pub failed: u64,
@@ -192,7 +197,7 @@ pub struct Cost {
 }
 
 /// One sign of a cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sign {
     /// In words; names are as the cluster gave them, unescaped.
     pub text: String,
@@ -202,7 +207,7 @@ pub struct Sign {
 }
 
 /// A cause that is not it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuledOut {
     /// Which one.
     pub cause: CauseName,
@@ -211,7 +216,7 @@ pub struct RuledOut {
 }
 
 /// What to do about a cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// In words, with a number where one exists.
     pub text: String,

@@ -3,11 +3,12 @@
 use super::Moment;
 use super::attempt::Role;
 use crate::attribute::tag::PodRef;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// One pod of the watched workload.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PodRow {
     /// The pod.
     pub pod: PodRef,
@@ -25,7 +26,9 @@ pub struct PodRow {
 }
 
 /// A step of a pod's life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// The object was created.
@@ -82,7 +85,7 @@ impl Step {
 }
 
 /// A step and when it was.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepAt {
     /// The step.
     pub step: Step,
@@ -92,7 +95,7 @@ pub struct StepAt {
 }
 
 /// What a step's cell says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "cell")]
 pub enum Cell {
     /// It was seen.

@@ -2,10 +2,11 @@
 
 use super::Moment;
 use crate::attribute::tag::PodRef;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What old pods needed, and what to set. Durations are nanoseconds unless a name says seconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreStop {
     /// Old pods whose stop signal and last backend choice were seen, by need, smallest first.
     pub pods: Vec<Need>,
@@ -43,7 +44,7 @@ pub struct PreStop {
 }
 
 /// What one old pod needed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Need {
     /// The pod.
     pub pod: PodRef,

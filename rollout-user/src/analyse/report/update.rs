@@ -2,10 +2,13 @@
 
 use super::Moment;
 use crate::record::meta::Target;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A revision of the workload.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 pub struct Revision {
     /// `deployment.kubernetes.io/revision` when last seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -15,7 +18,7 @@ pub struct Revision {
 }
 
 /// The watched workload's update.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Update {
     /// The workload.
     pub target: Target,
@@ -46,7 +49,7 @@ pub struct Update {
 }
 
 /// A revision that was on its way in and was replaced before it was complete.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Superseded {
     /// The revision that was given up.
     pub revision: Revision,
@@ -55,7 +58,7 @@ pub struct Superseded {
 }
 
 /// From one SYN to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     /// First SYN.
     pub from: Moment,
@@ -66,7 +69,7 @@ pub struct Span {
 }
 
 /// The windows of an update, over users' SYNs at or after its start. They may overlap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Windows {
     /// 1: SYNs to an old pod that got no answer.
     pub unanswered: Unanswered,
@@ -83,7 +86,7 @@ pub struct Windows {
 }
 
 /// Window 1: first to last SYN delivered to an old pod and answered by neither SYN-ACK, RST nor ICMP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unanswered {
     /// `None`: there was none.
     pub span: Option<Span>,
@@ -92,7 +95,7 @@ pub struct Unanswered {
 }
 
 /// Window 2: first SYN to a new pod to last SYN to an old one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Both {
     /// Old and new pods both got SYNs from the one to the other.
@@ -116,7 +119,7 @@ pub enum Both {
 }
 
 /// Window 3: after the last SYN to an old pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OnlyNew {
     /// First to last SYN to a new pod after the last SYN to an old one; `None`: there was none.
     pub span: Option<Span>,

@@ -3,11 +3,12 @@
 use super::Moment;
 use super::attempt::{Outcome, Role, SynClass};
 use crate::attribute::tag::{Certainty, PodRef, StateAt};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// In one word.
     pub result: Finding,
@@ -50,7 +51,9 @@ pub struct Verdict {
 }
 
 /// The answer in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// Seen whole, with traffic, and nothing failed or was slowed. Exit code 0.
@@ -62,7 +65,7 @@ pub enum Finding {
 }
 
 /// SYNs by class; they add up to `tried`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct SynCounts {
     /// All of them.
     pub tried: u64,
@@ -96,7 +99,9 @@ impl SynCounts {
 }
 
 /// A reason why a clean result would not be certain.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Doubt {
     /// No workload was watched: the recording is a plain trace.
@@ -169,7 +174,7 @@ pub enum Doubt {
 }
 
 /// Attempts that have backend, state and outcome in common.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Group {
     /// The SYN that decided, by what became of it; `None`: no SYN left.
     pub class: Option<SynClass>,
@@ -204,7 +209,7 @@ pub struct Group {
 }
 
 /// Something that could not be seen at all.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct BlindSpot {
     /// The fact, e.g. `connect`.
     pub fact: String,
