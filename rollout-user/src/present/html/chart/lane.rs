@@ -153,41 +153,50 @@ impl Lanes {
             }
         }
         steps.sort_unstable();
-        for (time_ns, step) in steps {
-            self.tick(page, scale, (time_ns, step), y, &mut rows);
+        let placed: Vec<Tick> = steps
+            .into_iter()
+            .map(|(time_ns, step)| {
+                let (label, x) = (word(step), scale.x(time_ns));
+                let begin = x.min(RIGHT - text_width(label));
+                let row = rows.iter().rposition(|taken| *taken <= begin && self.labelled);
+                if let Some(taken) = row.and_then(|row| rows.get_mut(row)) {
+                    *taken = begin + text_width(label) + 6.0;
+                }
+                let over = row.map(|row| y - ROW * (ROWS - row) as f64 + ROW - 3.0);
+                Tick {
+                    label,
+                    title: format!("{label}, {}", offset(scale, time_ns)),
+                    x,
+                    begin,
+                    over,
+                }
+            })
+            .collect();
+        // Names last, so that no line crosses one.
+        for tick in &placed {
+            page.open("g", &[("class", "step")]);
+            page.leaf("title", &[], &tick.title);
+            let top = tick.over.map_or(y - 2.0, |over| over + 2.0);
+            line(page, "step", (tick.x, top), (tick.x, y + LIFE + 2.0));
+            page.close();
+        }
+        for tick in &placed {
+            if let Some(over) = tick.over {
+                text(page, "label", (tick.begin, over), "start", tick.label);
+            }
         }
         page.line();
     }
+}
 
-    /// A step: a tick, and its name in the first row that has room.
-    fn tick(
-        &self,
-        page: &mut Markup,
-        scale: &Scale,
-        (time_ns, step): (u64, Step),
-        y: f64,
-        rows: &mut [f64; ROWS],
-    ) {
-        let x = scale.x(time_ns);
-        let label = word(step);
-        let wide = text_width(label);
-        let begin = x.min(RIGHT - wide);
-        let row = rows.iter().rposition(|taken| *taken <= begin);
-        page.open("g", &[("class", "step")]);
-        page.leaf("title", &[], &format!("{label}, {}", offset(scale, time_ns)));
-        match row.filter(|_| self.labelled) {
-            Some(row) => {
-                let over = y - ROW * (ROWS - row) as f64 + ROW - 3.0;
-                line(page, "step", (x, over + 2.0), (x, y + LIFE + 2.0));
-                text(page, "label", (begin, over), "start", label);
-                if let Some(taken) = rows.get_mut(row) {
-                    *taken = begin + wide + 6.0;
-                }
-            }
-            None => line(page, "step", (x, y - 2.0), (x, y + LIFE + 2.0)),
-        }
-        page.close();
-    }
+/// A step on the line of a life: a tick, and its name in the first row that has room.
+struct Tick {
+    label: &'static str,
+    title: String,
+    x: f64,
+    begin: f64,
+    /// Where its name stands; `None`: there was no room.
+    over: Option<f64>,
 }
 
 /// When a step was; the beginning of time for what came before the trace.
