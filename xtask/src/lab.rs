@@ -9,6 +9,7 @@ mod connect;
 mod container;
 mod control;
 mod experiment;
+mod faults;
 mod guest;
 mod image;
 mod keys;

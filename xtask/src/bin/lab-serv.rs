@@ -4,7 +4,10 @@
 //!
 //! Settings are environment variables: `VERSION`, `PORT`; `LINGER_MS`: goes on for so long after it was told to stop;
 //! `STALL_MS`: accepts nothing for so long before it ends, as a server does that hangs in its shutdown;
-//! `BACKLOG`: connections that the kernel may accept ahead.
+//! `BACKLOG`: connections that the kernel may accept ahead; `ON_TERM`: `exit` ends at once, `ignore` goes on until it is
+//! killed; `LATE_ANSWER_MS`: requests that begin after it was told to stop take so long; `HEALTH_PORT`: answers there from
+//! the start; `LISTEN_LATE_MS`: listens on `PORT` so much later; `SLOW_START_MS`: for so long it accepts one connection each
+//! half second.
 
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
@@ -17,7 +20,10 @@ use std::time::{Duration, Instant};
 
 /// A client that says nothing for this long is dropped.
 const SILENCE: Duration = Duration::from_secs(10);
+/// Between two connections while it starts slowly.
+const SLOW: Duration = Duration::from_millis(500);
 static STOPPING: AtomicBool = AtomicBool::new(false);
+static TOLD: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     match run() {
@@ -36,12 +42,20 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn run() -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM])?;
     let port = u16::try_from(number("PORT", 8000)).map_err(io::Error::other)?;
+    answer_health()?;
+    std::thread::sleep(Duration::from_millis(number("LISTEN_LATE_MS", 0)));
     let listener = TcpListener::bind(("0.0.0.0", port))?;
     let backlog = i32::try_from(number("BACKLOG", 128)).map_err(io::Error::other)?;
     rustix::net::listen(&listener, backlog)?;
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     std::thread::spawn(move || {
         if signals.forever().next().is_some() {
+            TOLD.store(true, Ordering::SeqCst);
+            match std::env::var("ON_TERM").as_deref() {
+                Ok("exit") => std::process::exit(0),
+                Ok("ignore") => return,
+                _ => {}
+            }
             std::thread::sleep(Duration::from_millis(number("LINGER_MS", 0)));
             STOPPING.store(true, Ordering::SeqCst);
             // Wakes the accepting thread; this connection is never answered.
@@ -49,9 +63,13 @@ fn run() -> io::Result<()> {
         }
     });
     let (begun, rest) = mpsc::channel();
+    let slow_until = Instant::now() + Duration::from_millis(number("SLOW_START_MS", 0));
     while !STOPPING.load(Ordering::SeqCst) {
         let (stream, peer) = listener.accept()?;
         answer_apart(stream, peer, &begun);
+        if Instant::now() < slow_until {
+            std::thread::sleep(SLOW);
+        }
     }
     std::thread::sleep(Duration::from_millis(number("STALL_MS", 0)));
     listener.set_nonblocking(true)?;
@@ -66,6 +84,24 @@ fn run() -> io::Result<()> {
     // Ends when every thread has dropped its sender.
     while rest.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok() {}
     println!("drained");
+    Ok(())
+}
+
+/// Says on a port of its own that the process runs, whatever becomes of the other one.
+fn answer_health() -> io::Result<()> {
+    let port = u16::try_from(number("HEALTH_PORT", 0)).map_err(io::Error::other)?;
+    if port == 0 {
+        return Ok(());
+    }
+    let listener = TcpListener::bind(("0.0.0.0", port))?;
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            if let Ok(peer) = stream.peer_addr() {
+                // A prober that goes away in the middle asks again.
+                let _ = answer(stream, peer);
+            }
+        }
+    });
     Ok(())
 }
 
@@ -88,6 +124,9 @@ fn answer(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
             return Ok(());
         }
         request.extend_from_slice(part.get(..count).unwrap_or_default());
+    }
+    if TOLD.load(Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_millis(number("LATE_ANSWER_MS", 0)));
     }
     let version = std::env::var("VERSION").unwrap_or_default();
     let body = format!("{version}\n");

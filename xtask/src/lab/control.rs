@@ -13,6 +13,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+const MANAGER: &str = "kube-controller-manager";
+
 /// Starts it and waits until the API server is ready and knows who may do what.
 ///
 /// # Errors
@@ -33,14 +35,7 @@ pub fn up(cache: &Cache) -> Result<()> {
     process::start("etcd", etcd(&mut component("etcd")))?;
     process::start("kube-apiserver", api(&mut component("kube-apiserver")))?;
     wait(cache)?;
-    let mut manager = component("kube-controller-manager");
-    manager
-        .arg(format!("--kubeconfig={}", kubeconfig("controller-manager").display()))
-        .arg(format!("--service-account-private-key-file={}", keys::path("accounts.key").display()))
-        .arg(format!("--root-ca-file={}", keys::path("ca.crt").display()))
-        .args(["--use-service-account-credentials=true", "--leader-elect=false"])
-        .args(["--bind-address=127.0.0.1"]);
-    process::start("kube-controller-manager", &mut manager)?;
+    manager(cache, 0)?;
     let mut scheduler = component("kube-scheduler");
     scheduler
         .arg(format!("--kubeconfig={}", kubeconfig("scheduler").display()))
@@ -49,6 +44,25 @@ pub fn up(cache: &Cache) -> Result<()> {
     let access = place::file("config").join("access.yaml");
     exec::output(kubectl(cache)?.args(["apply", "--server-side", "-f"]).arg(access))?;
     Ok(())
+}
+
+/// Starts the controller manager, in place of one that runs. It gathers changes of endpoints for so many seconds.
+///
+/// # Errors
+/// When the one that runs does not end, or the other does not start.
+pub fn manager(cache: &Cache, slice_batch_s: u64) -> Result<()> {
+    for running in process::recorded()?.into_iter().filter(|one| one.name == MANAGER) {
+        running.end()?;
+    }
+    let mut manager = place::inside(components(cache)?.join(MANAGER));
+    manager
+        .arg(format!("--kubeconfig={}", kubeconfig("controller-manager").display()))
+        .arg(format!("--service-account-private-key-file={}", keys::path("accounts.key").display()))
+        .arg(format!("--root-ca-file={}", keys::path("ca.crt").display()))
+        .arg(format!("--endpointslice-updates-batch-period={slice_batch_s}s"))
+        .args(["--use-service-account-credentials=true", "--leader-elect=false"])
+        .args(["--bind-address=127.0.0.1"]);
+    process::start(MANAGER, &mut manager)
 }
 
 /// `kubectl` as the lab's administrator, inside the namespace; arguments are to be added.

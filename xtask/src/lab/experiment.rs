@@ -4,11 +4,12 @@
 //! A run counts only when every request before the update was fine; three runs that do not count fail.
 
 use super::collect::{Files, Witnesses};
+use super::faults::Faults;
 use super::life::Lab;
 use super::load::{self, Load};
 use super::place::NODE;
 use super::variant::Variant;
-use super::{guest, programs, workload};
+use super::{control, guest, programs, workload};
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -141,9 +142,9 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         variant.name
     ));
     fs::create_dir_all(&folder)?;
-    let _resumed = Resumed;
     // A version that no earlier run had: its pods have a template hash of their own.
     let version = now.as_secs();
+    let _batch = SliceBatch::of(lab, variant.slice_batch_s)?;
     workload::apply(&lab.cache, variant, version)?;
     let client = workload::pods(&lab.cache, "gateway")?;
     let client = client.values().find_map(|pod| pod.ip).context("the gateway has no address")?;
@@ -162,14 +163,10 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         return Ok(Outcome::Void(why));
     }
     eprintln!("baseline: {due} requests, all 200, none over 1 s; the update starts");
-    if variant.proxy_paused_s.is_some() {
-        guest::shell("pkill -STOP -x kube-proxy")?;
-    }
+    let mut faults = Faults::new(&variant.faults);
+    faults.update_begins()?;
     workload::update(&lab.cache, version + 1)?;
-    if let Some(duration) = variant.client_blocked() {
-        block_client(duration)?;
-    }
-    let servers = follow(lab, variant, &mut tracer)?;
+    let servers = follow(lab, &mut faults, &mut tracer)?;
     let exit_code = tracer.wait()?;
     std::thread::sleep(Duration::from_secs(2));
     load.end()?;
@@ -178,7 +175,7 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         Some(_) => None,
         None => Some(keep_recording(&folder)?),
     };
-    workload::settle(&lab.cache, "serv")?;
+    workload::settle(&lab.cache, "serv", variant.replicas)?;
     let variant = variant.name.clone();
     let facts = Facts { variant, exit_code, client, servers, host_ahead_ns };
     fs::write(folder.join(FACTS), serde_json::to_vec_pretty(&facts)?)?;
@@ -199,27 +196,20 @@ fn guest_clock() -> Result<(f64, i64)> {
     Ok((text.trim().parse()?, middle - guest_ns))
 }
 
-/// Looks at the pods until the tracer has ended, lets kube-proxy go on when it is time, and returns every address
-/// that a pod of `serv` had.
-fn follow(lab: &Lab, variant: &Variant, tracer: &mut Tracer) -> Result<BTreeSet<IpAddr>> {
+/// Looks at the pods until the tracer has ended, does what is due to the node, and returns every address that a pod of
+/// `serv` had.
+fn follow(lab: &Lab, faults: &mut Faults, tracer: &mut Tracer) -> Result<BTreeSet<IpAddr>> {
     let mut addresses = BTreeSet::new();
-    let mut paused = variant.proxy_paused();
-    let mut deleting = None;
     let end = Instant::now() + UPDATE;
     loop {
         let over = tracer.ended()?;
         let pods = workload::pods(&lab.cache, "serv")?;
         addresses.extend(pods.values().filter_map(|pod| pod.ip));
-        if deleting.is_none() && pods.values().any(|pod| pod.deleting) {
-            deleting = Some(Instant::now());
+        if let Some(going) = pods.values().find(|pod| pod.deleting) {
+            faults.pod_goes(going.ip);
         }
-        if let Some(pause) = paused
-            && deleting.is_some_and(|since| since.elapsed() >= pause)
-        {
-            resume()?;
-            paused = None;
-        }
-        if over && paused.is_none() {
+        faults.step()?;
+        if over && faults.are_over() {
             return Ok(addresses);
         }
         ensure!(Instant::now() < end, "the update is not over after {} s", UPDATE.as_secs());
@@ -228,29 +218,25 @@ fn follow(lab: &Lab, variant: &Variant, tracer: &mut Tracer) -> Result<BTreeSet<
     }
 }
 
-/// In the gateway's namespace, and for so long only, SYNs to the Service are dropped before they leave.
-fn block_client(duration: Duration) -> Result<()> {
-    let rule = "OUTPUT -p tcp --syn --dport 8000 -j DROP";
-    let seconds = duration.as_secs_f64();
-    guest::shell(&format!(
-        "set -e; inside=\"nsenter -t $(pgrep -o -x nginx) -n iptables\"; \
-         $inside -I {rule}; sleep {seconds}; $inside -D {rule}"
-    ))?;
-    Ok(())
+/// A controller manager that gathers changes of endpoints for a while; dropping it brings the usual one back.
+struct SliceBatch<'a>(Option<&'a Lab>);
+
+impl<'a> SliceBatch<'a> {
+    fn of(lab: &'a Lab, seconds: u64) -> Result<Self> {
+        if seconds == 0 {
+            return Ok(Self(None));
+        }
+        control::manager(&lab.cache, seconds)?;
+        Ok(Self(Some(lab)))
+    }
 }
 
-fn resume() -> Result<()> {
-    guest::shell("pkill -CONT -x kube-proxy")?;
-    Ok(())
-}
-
-/// Whatever happens, kube-proxy goes on.
-struct Resumed;
-
-impl Drop for Resumed {
+impl Drop for SliceBatch<'_> {
     fn drop(&mut self) {
-        if let Err(error) = resume() {
-            eprintln!("error: failed to let kube-proxy go on: {error:#}");
+        if let Some(lab) = self.0
+            && let Err(error) = control::manager(&lab.cache, 0)
+        {
+            eprintln!("error: failed to bring the controller manager back: {error:#}");
         }
     }
 }

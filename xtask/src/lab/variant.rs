@@ -2,7 +2,7 @@
 //! injects. Comes in: `xtask/lab/variants/NAME.toml`. Goes out: [`Variant`]s.
 
 use super::programs;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -43,10 +43,24 @@ pub struct Variant {
     /// The grace period, seconds.
     #[serde(default = "grace")]
     pub grace_s: u64,
-    /// kube-proxy is stopped before the update, and goes on so long after the old pod was told to go, seconds.
-    pub proxy_paused_s: Option<f64>,
-    /// At the update's begin the gateway's own namespace drops its SYNs for so long: they never leave. Seconds.
-    pub client_blocked_s: Option<f64>,
+    /// Pods of `serv`.
+    #[serde(default = "one")]
+    pub replicas: u32,
+    /// The port that kubelet probes.
+    #[serde(default = "serv_port")]
+    pub ready_port: u16,
+    /// nginx's `proxy_connect_timeout`.
+    #[serde(default = "patient")]
+    pub connect_timeout: String,
+    /// The gateway's readiness goes through `serv`, and one failed probe takes it out.
+    #[serde(default)]
+    pub cascade: bool,
+    /// The EndpointSlice controller gathers changes for so long, seconds; 0: as usual.
+    #[serde(default)]
+    pub slice_batch_s: u64,
+    /// What is done to the node, in order.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<Fault>,
     /// Exit codes of `watch` that it may lead to.
     pub exit_codes: Vec<i32>,
     /// Causes that it injects: the report has to name them.
@@ -57,24 +71,70 @@ pub struct Variant {
     pub allows: BTreeSet<String>,
 }
 
+/// Something that is done to the node and undone.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When it begins.
+    pub from: Moment,
+    /// When it is undone.
+    pub until: Moment,
+    /// A shell script for the node. `$OLD` is the address of the first pod that goes, once one does.
+    pub node: String,
+    /// The script that undoes it.
+    pub undo: String,
+}
+
+/// `update+1.5`: so many seconds after the update's begin; `deletion+6`: after an old pod was told to go.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Moment {
+    /// After what.
+    pub at: Anchor,
+    /// How long after.
+    pub after: Duration,
+}
+
+/// What moments count from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// The new template is about to be set.
+    Update,
+    /// The API server says that a pod is going.
+    Deletion,
+}
+
+impl TryFrom<String> for Moment {
+    type Error = anyhow::Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let (at, after) = text.split_once('+').unwrap_or((&text, "0"));
+        let at = match at {
+            "update" => Anchor::Update,
+            "deletion" => Anchor::Deletion,
+            other => bail!("`{other}` is no moment: it is `update` or `deletion`, with `+SECONDS`"),
+        };
+        let seconds: f64 =
+            after.parse().with_context(|| format!("`{after}` is no number of seconds"))?;
+        let after = Duration::try_from_secs_f64(seconds)?;
+        Ok(Self { at, after })
+    }
+}
+
+fn serv_port() -> u16 {
+    8000
+}
+
+fn patient() -> String {
+    "5s".to_owned()
+}
+
 fn one() -> u32 {
     1
 }
 
 fn grace() -> u64 {
     30
-}
-
-impl Variant {
-    /// See [`Variant::proxy_paused_s`].
-    pub fn proxy_paused(&self) -> Option<Duration> {
-        self.proxy_paused_s.map(Duration::from_secs_f64)
-    }
-
-    /// See [`Variant::client_blocked_s`].
-    pub fn client_blocked(&self) -> Option<Duration> {
-        self.client_blocked_s.map(Duration::from_secs_f64)
-    }
 }
 
 /// All variants, by name.
@@ -117,6 +177,15 @@ mod tests {
             assert_eq!(find(name).unwrap().name, name);
         }
         assert!(find("no such").is_err());
+    }
+
+    #[test]
+    fn moments_are_read() {
+        let moment = |text: &str| Moment::try_from(text.to_owned());
+        let half = Duration::from_millis(1500);
+        assert_eq!(moment("deletion+1.5").unwrap(), Moment { at: Anchor::Deletion, after: half });
+        assert_eq!(moment("update").unwrap().after, Duration::ZERO);
+        assert!(moment("later").is_err() && moment("update+-1").is_err());
     }
 
     #[test]

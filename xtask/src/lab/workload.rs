@@ -39,21 +39,28 @@ pub fn apply(cache: &Cache, variant: &Variant, version: u64) -> Result<()> {
     let serv = include_str!("../../lab/serv.yaml")
         .replace("@MAX_SURGE@", &variant.max_surge.to_string())
         .replace("@MAX_UNAVAILABLE@", &variant.max_unavailable.to_string())
+        .replace("@REPLICAS@", &variant.replicas.to_string())
+        .replace("@READY_PORT@", &variant.ready_port.to_string())
         .replace("@GRACE@", &variant.grace_s.to_string())
         .replace("@LIFECYCLE@", &lifecycle(variant))
         .replace("@ENVIRONMENT@", &environment(variant, version));
     // A gateway of its own for each run: IPVS keeps a connection for two minutes after its end, and a client port that is
     // used again within them meets a destination that is at weight 0 by now, and loses its SYN.
-    let gateway = include_str!("../../lab/gateway.yaml").replace("@RUN@", &version.to_string());
+    let (path, period, failures) =
+        if variant.cascade { ("/", "1", "1") } else { ("/ready", "5", "3") };
+    let gateway = include_str!("../../lab/gateway.yaml")
+        .replace("@RUN@", &version.to_string())
+        .replace("@CONNECT_TIMEOUT@", &variant.connect_timeout)
+        .replace("@READY_PATH@", path)
+        .replace("@READY_PERIOD@", period)
+        .replace("@READY_FAILURES@", failures);
     for (name, text) in [("gateway.yaml", &gateway), ("serv.yaml", &serv)] {
         let path = file("config").join(name);
         fs::write(&path, config::render(text)?)?;
         exec::output(control::kubectl(cache)?.args(["apply", "-f"]).arg(path))?;
     }
-    for app in ["gateway", "serv"] {
-        settle(cache, app)?;
-    }
-    Ok(())
+    settle(cache, "gateway", 1)?;
+    settle(cache, "serv", variant.replicas)
 }
 
 /// Starts the rolling update of `serv`.
@@ -84,11 +91,12 @@ pub fn pods(cache: &Cache, app: &str) -> Result<BTreeMap<String, Pod>> {
 ///
 /// # Errors
 /// When that takes too long.
-pub fn settle(cache: &Cache, app: &str) -> Result<()> {
+pub fn settle(cache: &Cache, app: &str, replicas: u32) -> Result<()> {
+    let wanted = usize::try_from(replicas)?;
     let end = Instant::now() + PATIENCE;
     loop {
         let pods = pods(cache, app)?;
-        let settled = pods.len() == 1 && pods.values().all(|pod| pod.ready && !pod.deleting);
+        let settled = pods.len() == wanted && pods.values().all(|pod| pod.ready && !pod.deleting);
         if settled && complete(cache, app)? {
             return Ok(());
         }

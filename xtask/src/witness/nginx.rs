@@ -23,6 +23,8 @@ struct Request {
     troubled: bool,
     /// Nothing was established: not 200, and no answer.
     refused: bool,
+    /// No connection was made, or not within a second: the attempt must have gone badly.
+    connect_troubled: bool,
     /// The client's end of the connection, as the server saw it.
     peer: Option<SocketAddr>,
 }
@@ -44,13 +46,11 @@ pub fn compare(comparison: &mut Comparison, said: &Said, path: &Path) -> anyhow:
         requests.iter().partition(|request| request.peer.is_some());
     let (mut troubled, mut matched) = (0, 0);
     for request in answered.into_iter().chain(silent) {
-        let index = best(request, &free);
-        if let Some(index) = index {
-            free.remove(index);
-        }
+        let attempt = best(request, &free).map(|index| free.remove(index));
         if request.troubled && inside(request.begin_ns, request.end_ns) {
             troubled += 1;
-            matched += usize::from(index.is_some());
+            let fits = |attempt: &SaidAttempt| attempt.troubled || !request.connect_troubled;
+            matched += usize::from(attempt.is_some_and(fits));
         }
     }
     let left: Vec<_> = free
@@ -81,6 +81,10 @@ fn request(line: &str) -> Option<Request> {
         end_ns: (end * 1e9) as i64,
         troubled: status != 200 || took > SLOW_SECONDS,
         refused: status != 200 && number("upstream_connect_time").is_none(),
+        connect_troubled: match number("upstream_connect_time") {
+            Some(took) => took > SLOW_SECONDS,
+            None => status != 200,
+        },
         peer: value["upstream_peer"].as_str().and_then(|peer| peer.parse().ok()),
     })
 }
