@@ -224,6 +224,9 @@ pub struct Watch {
     /// Give up after this time, e.g. `10m`, and report what was seen.
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub timeout: Option<Duration>,
+    /// Start the update itself once everything is in sync, as `kubectl rollout restart` does.
+    #[arg(long)]
+    pub restart: bool,
     /// Create this file once probes and watches are in sync.
     #[arg(long, value_name = "FILE")]
     pub ready_file: Option<PathBuf>,

@@ -14,6 +14,7 @@ mod lines;
 mod owners;
 pub mod rbac;
 mod request;
+mod restart;
 mod seen;
 mod target;
 mod watch;

@@ -110,6 +110,19 @@ pub(crate) async fn post(
     whole(open(client, request, patience).await?, patience).await
 }
 
+/// PATCH (strategic merge) with a JSON value, whole body.
+pub(crate) async fn patch(
+    client: &kube::Client,
+    url: &str,
+    json: &serde_json::Value,
+    patience: Duration,
+) -> Result<Answer, Failure> {
+    let request = Request::patch(url)
+        .header(http::header::CONTENT_TYPE, "application/strategic-merge-patch+json")
+        .body(json.to_string().into_bytes());
+    whole(open(client, request, patience).await?, patience).await
+}
+
 /// GET, line by line. Only the answer's head is waited for.
 pub(crate) async fn stream(
     client: &kube::Client,

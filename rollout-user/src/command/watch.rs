@@ -60,6 +60,13 @@ pub fn run(args: &Watch, color: bool) -> anyhow::Result<ExitCode> {
         std::fs::write(ready, "watching\n")
             .with_context(|| format!("cannot create the ready file `{}`", ready.display()))?;
     }
+    if args.restart
+        && let Err(error) = runtime.block_on(cluster.restart(&target.workload.target))
+    {
+        let reason = format!("{error:#}");
+        tell(&session.finish(Phase::CutShort { reason })?.unwrap_or_default());
+        return Err(error);
+    }
     let ended = follow::until_complete(&session, &target, args, &interrupt, color);
     let summary = session.finish(ended)?.unwrap_or_default();
     tell(&summary);

@@ -71,3 +71,28 @@ async fn services_that_may_not_be_read_are_a_degradation() {
     let info = cluster(&server, timing()).await.target("deployment/serv", None).await.unwrap();
     assert!(info.notes[0].contains("403 services is forbidden"), "{:?}", info.notes);
 }
+
+#[tokio::test]
+async fn a_restart_sets_the_annotation_that_kubectl_sets() {
+    let server = Server::start().await;
+    server.list(SERV, Answer::Json(200, deployment("serv")));
+    let cluster = cluster(&server, timing()).await;
+    let target = cluster.target("deployment/serv", None).await.unwrap().workload.target;
+    cluster.restart(&target).await.unwrap();
+    let asked = server.asked_for(&["PATCH", SERV, "kubectl.kubernetes.io/restartedAt"]);
+    assert_eq!(asked.len(), 1, "{:?}", server.asked());
+}
+
+#[tokio::test]
+async fn a_restart_without_the_right_names_it() {
+    let server = Server::start().await;
+    server.list(SERV, Answer::Json(200, deployment("serv")));
+    let cluster = cluster(&server, timing()).await;
+    let target = cluster.target("deployment/serv", None).await.unwrap().workload.target;
+    server.list(SERV, status(403, "deployments.apps \"serv\" is forbidden"));
+    let text = match cluster.restart(&target).await {
+        Ok(()) => render(&cluster.restart(&target).await.unwrap_err()),
+        Err(error) => render(&error),
+    };
+    assert!(text.contains("cannot restart deployment/serv") && text.contains("403"), "{text}");
+}
