@@ -1,5 +1,7 @@
 //! From records to the report: facts of the kernel, whole updates, and what must never happen.
 
+#[path = "report/causes.rs"]
+mod causes;
 #[path = "support/command.rs"]
 mod command;
 #[path = "report/dial.rs"]

@@ -26,8 +26,11 @@ pub fn pre_stop(
     let needs = || pods.iter().map(|need| need.need_ns);
     let (least_ns, most_ns) = (needs().min()?, needs().max()?);
     let median_ns = needs().nth(pods.len() / 2)?;
-    // The more the pods differ, the less one update shows of what the next one needs.
-    let margin_ns = LEAST_MARGIN_NS.max(most_ns.saturating_sub(median_ns));
+    // Of n pods seen, the next one exceeds the largest need with a chance of one in n + 1; and the more they differ, the
+    // less they show of what the next one needs.
+    let seen = u64::try_from(pods.len()).unwrap_or(u64::MAX);
+    let unseen_ns = most_ns / seen.saturating_add(1);
+    let margin_ns = LEAST_MARGIN_NS.max(most_ns.saturating_sub(median_ns)).max(unseen_ns);
     let seconds = most_ns.saturating_add(margin_ns).div_ceil(SECOND_NS);
     let has_seconds = old.iter().filter_map(|life| life.spec.pre_stop_sleep_seconds).max();
     let grace_seconds = old.iter().filter_map(|life| life.spec.grace_seconds).max();

@@ -5,7 +5,7 @@
 use super::super::report::cause::{CauseName, Remedy, Sign, Surety};
 use super::case::{Case, Hit};
 use super::life::{PodLife, When};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Pods that signs name; the others are counted.
 const NAMED: usize = 3;
@@ -59,9 +59,11 @@ pub fn by_then(when: When, evidence: impl IntoIterator<Item = u64>) -> Option<Fi
     Some(Fit { surety, evidence: evidence.into_iter().collect() })
 }
 
-/// A sign.
+/// A sign; a record that says so twice is cited once.
 pub fn sign(text: impl Into<String>, evidence: impl IntoIterator<Item = u64>) -> Sign {
-    Sign { text: text.into(), evidence: evidence.into_iter().collect() }
+    let mut cited = BTreeSet::new();
+    let evidence = evidence.into_iter().filter(|id| cited.insert(*id)).collect();
+    Sign { text: text.into(), evidence }
 }
 
 /// One sign for each pod that the hits met, those with most hits first; pods beyond a few are counted.

@@ -13,6 +13,8 @@ use crate::present::text::cause::{command, no_findings, pre_stop};
 use crate::present::text::number;
 use crate::present::text::words::pod_name;
 
+/// Signs of a cause that are shown.
+const SIGNS: usize = 60;
 /// Records of a sign that are cited.
 const RECORDS: usize = 12;
 
@@ -60,8 +62,12 @@ fn one(page: &mut Markup, report: &Report, anchors: &Anchors, (index, cause): (u
         page.close();
     }
     page.open("ul", &[]);
-    for sign in &cause.signs {
+    for sign in cause.signs.iter().take(SIGNS) {
         self::sign(page, anchors, sign);
+    }
+    if cause.signs.len() > SIGNS {
+        let rest = number((cause.signs.len() - SIGNS) as u64, "more sign");
+        page.leaf("li", &[("class", "dim")], &format!("{rest}: -o json"));
     }
     page.close();
     attempts(page, anchors, cause);

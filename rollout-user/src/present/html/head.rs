@@ -9,6 +9,9 @@ use crate::present::text::{self, update};
 use crate::present::time;
 use crate::record::meta::Target;
 
+/// Lines about the update: only one that changed over and over has more.
+const LINES: usize = 40;
+
 /// Writes the header.
 pub fn write(page: &mut Markup, report: &Report) {
     page.open("header", &[("class", super::class(report))]);
@@ -18,8 +21,13 @@ pub fn write(page: &mut Markup, report: &Report) {
     page.close();
     page.leaf("h1", &[], &text::sentence(report));
     page.open("div", &[("class", "about")]);
-    for line in update::about(report) {
-        page.leaf("p", &[], &line);
+    let lines = update::about(report);
+    for line in lines.iter().take(LINES) {
+        page.leaf("p", &[], line);
+    }
+    if lines.len() > LINES {
+        let rest = text::number((lines.len() - LINES) as u64, "more line");
+        page.leaf("p", &[], &format!("{rest}: -o json"));
     }
     page.close();
     numbers(page, report);

@@ -9,7 +9,7 @@ use crate::analyse::report::attempt::Role;
 use crate::analyse::report::pod::{Cell, PodRow, Step};
 use crate::present::escape::{name, plain};
 use crate::present::time;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Up to this many pods are shown in full.
 const IN_FULL: usize = 4;
@@ -84,6 +84,26 @@ fn table(page: &mut Page, side: &str, rows: &[&PodRow], steps: &[(Step, &str); 7
         page.line(format!("  {}{cells}", left(&tail(&pod_name(&row.pod)), 20)));
     }
     page.line(page.paint.dim("  - not yet   < before the trace   ? not seen"));
+    for (why, pods) in unseen(rows, steps) {
+        let line = format!("  ? of {}: not seen: {}", number(pods, "pod"), plain(why, 40));
+        page.line(page.paint.dim(&line));
+    }
+}
+
+/// Why cells of the table are not seen, and of how many pods.
+fn unseen<'a>(rows: &[&'a PodRow], steps: &[(Step, &str); 7]) -> BTreeMap<&'a str, u64> {
+    let mut whys: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in rows {
+        let shown = row.steps.iter().filter(|at| steps.iter().any(|(step, _)| *step == at.step));
+        let of_row: BTreeSet<&str> = shown
+            .filter_map(|at| match &at.cell {
+                Cell::NotSeen { why } => Some(why.as_str()),
+                _ => None,
+            })
+            .collect();
+        of_row.into_iter().for_each(|why| *whys.entry(why).or_default() += 1);
+    }
+    whys
 }
 
 /// The end of a long name tells pods of one workload apart.
