@@ -8,6 +8,7 @@
 
 mod attach;
 pub mod btf;
+mod counters;
 mod facts;
 pub mod filter;
 mod kernel;

@@ -2,6 +2,7 @@
 
 use super::maps::{EVENTS, LAST_ATTEMPT, LOSSES};
 use aya_ebpf::helpers::bpf_ktime_get_ns;
+use aya_ebpf::maps::Array;
 use core::arch::asm;
 use rollout_ebpf::program::{LossPlace, Program, loss_counter};
 use rollout_ebpf::record::{Header, Kind};
@@ -31,10 +32,16 @@ pub fn emit<T: 'static>(program: Program, record: T) {
     }
 }
 
-/// Counts a loss. Atomic: a program may be interrupted by itself on the same CPU.
+/// Counts a loss.
 #[inline(always)]
 pub fn lost(program: Program, place: LossPlace) {
-    if let Some(counter) = LOSSES.get_ptr_mut(loss_counter(program, place)) {
+    count(&LOSSES, loss_counter(program, place));
+}
+
+/// Adds one to a counter. Atomic: other CPUs use it too, and a program may be interrupted by itself.
+#[inline(always)]
+pub fn count(counters: &Array<u64>, index: u32) {
+    if let Some(counter) = counters.get_ptr_mut(index) {
         // SAFETY: a map value; the instruction only adds to it.
         unsafe { asm!("lock *(u64 *)({p} + 0) += {v}", p = in(reg) counter, v = in(reg) 1u64) };
     }

@@ -5,6 +5,7 @@ use super::connect_call::Call;
 use super::ipvs_change::Change;
 use super::memory::Module;
 use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
     macros::map,
     maps::{Array, HashMap, PerCpuArray, RingBuf},
 };
@@ -15,17 +16,19 @@ use rollout_ebpf::program::{Guarded, LOSS_COUNTERS};
 #[map]
 pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 * 1024 * 1024, 0);
 
-/// New losses by program and place.
+/// New losses by program and place. User space maps it into its memory: while a map's system call runs, the kernel skips
+/// every kprobe's program on that CPU.
 #[map]
-pub static LOSSES: PerCpuArray<u64> = PerCpuArray::with_max_entries(LOSS_COUNTERS, 0);
+pub static LOSSES: Array<u64> = Array::with_max_entries(LOSS_COUNTERS, BPF_F_MMAPABLE);
 
 /// 1 while a guarded program runs on this CPU.
 #[map]
 pub static INSIDE: PerCpuArray<u64> = PerCpuArray::with_max_entries(Guarded::ALL.len() as u32, 0);
 
-/// How often the second program did the work of a guarded one.
+/// How often the second program did the work of a guarded one. Mapped as `LOSSES` is.
 #[map]
-pub static STOOD_IN: PerCpuArray<u64> = PerCpuArray::with_max_entries(Guarded::ALL.len() as u32, 0);
+pub static STOOD_IN: Array<u64> =
+    Array::with_max_entries(Guarded::ALL.len() as u32, BPF_F_MMAPABLE);
 
 /// Number of the latest attempt.
 #[map]

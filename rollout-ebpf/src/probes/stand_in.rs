@@ -7,6 +7,7 @@
 //! first is inside, since then it was skipped, and counts it. What neither did is the first one's skipped runs less
 //! the second one's count.
 
+use super::emit::count;
 use super::maps::{INSIDE, STOOD_IN};
 use rollout_ebpf::program::Guarded;
 
@@ -29,9 +30,6 @@ pub fn second(which: Guarded, work: impl FnOnce()) {
     if unsafe { inside.read_volatile() } == 0 {
         return;
     }
-    if let Some(count) = STOOD_IN.get_ptr_mut(which as u32) {
-        // SAFETY: a map value of this CPU, which no other run of this program can reach meanwhile.
-        unsafe { count.write_volatile(count.read_volatile().wrapping_add(1)) };
-    }
+    count(&STOOD_IN, which as u32);
     work();
 }

@@ -6,7 +6,7 @@ use super::Options;
 use super::filter::Filter;
 use super::kernel::Kernel;
 use super::log::{self, Messages};
-use super::loss::Counters;
+use super::loss::Losses;
 use crate::error::HintExt as _;
 use anyhow::{Context as _, Result};
 use aya::maps::{Array, MapData, RingBuf};
@@ -33,7 +33,7 @@ pub struct Loaded {
     /// All records.
     pub ring: RingBuf<MapData>,
     /// Losses by program.
-    pub counters: Counters,
+    pub losses: Losses,
     /// The filter and the other settings of `CONTROL`.
     pub filter: Filter,
     /// Offsets of ip_vs.
@@ -57,7 +57,7 @@ pub fn load(kernel: &Kernel, options: &Options) -> Result<Loaded> {
     Ok(Loaded {
         log: options.log.then(|| log::messages(&mut ebpf)).transpose()?,
         ring: RingBuf::try_from(take(&mut ebpf, "EVENTS")?).context("map `EVENTS`")?,
-        counters: Counters::new(take(&mut ebpf, "LOSSES")?, take(&mut ebpf, "STOOD_IN")?)?,
+        losses: Losses::new(take(&mut ebpf, "LOSSES")?, take(&mut ebpf, "STOOD_IN")?)?,
         module: Array::try_from(take(&mut ebpf, "MODULE_OFFSETS")?)
             .context("map `MODULE_OFFSETS`")?,
         filter: Filter::new(&mut ebpf)?,

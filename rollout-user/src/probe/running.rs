@@ -151,9 +151,9 @@ impl Reader {
     fn tell_losses(&mut self) {
         let since_ns = self.told_ns;
         self.told_ns = monotonic_ns();
-        let mut losses = self.loaded.counters.new_losses(since_ns);
-        let counters = &self.loaded.counters;
-        losses.extend(self.ladder.missed.new_losses(since_ns, |which| counters.stood_in(which)));
+        let mut losses = self.loaded.losses.new_losses(since_ns);
+        let told = &self.loaded.losses;
+        losses.extend(self.ladder.missed.new_losses(since_ns, |which| told.stood_in(which)));
         let count = std::mem::take(&mut self.undecoded);
         if count > 0 {
             let program = "ring".to_owned();
