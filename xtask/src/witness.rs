@@ -68,7 +68,8 @@ pub fn compare(sources: &Sources) -> anyhow::Result<Comparison> {
     let recorded = recording::read(&sources.recording)?;
     let audit = api::Audit::read(sources)?;
 
-    let mut comparison = Comparison::default();
+    let notes = recording::losses(&recorded);
+    let mut comparison = Comparison { notes, ..Comparison::default() };
     comparison.equal("tcpdump: packets dropped by the kernel", 0, sources.dropped_by_kernel);
     syns::compare(&mut comparison, &said, &client, &servers, sources.service);
     nginx::compare(&mut comparison, &said, &sources.nginx)?;

@@ -29,6 +29,21 @@ pub fn of_kind<'a>(records: &'a [Value], kind: &str) -> impl Iterator<Item = (u6
     })
 }
 
+/// What the recording says was lost, a line each.
+pub fn losses(records: &[Value]) -> Vec<String> {
+    let line = |(time_ns, loss): (u64, &Value)| {
+        let part = |name: &str| loss[name].as_str().unwrap_or_default().to_owned();
+        let at_s = time_ns as f64 / 1e9;
+        format!(
+            "lost: {} of {} at {}, by {at_s:.3} s",
+            loss["count"],
+            part("program"),
+            part("stage")
+        )
+    };
+    of_kind(records, "loss").map(line).collect()
+}
+
 /// What is added to a time of the recording to make it Unix time, ns; by its first clock reading.
 ///
 /// # Errors

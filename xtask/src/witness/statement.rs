@@ -23,6 +23,8 @@ pub struct Comparison {
     pub statements: Vec<Statement>,
     /// SYNs by class, as `rollout` classed them.
     pub classes: BTreeMap<String, u64>,
+    /// What helps to understand a statement that does not hold.
+    pub notes: Vec<String>,
 }
 
 impl Comparison {
@@ -54,6 +56,9 @@ impl fmt::Display for Comparison {
             } else {
                 writeln!(f, "{mark} {}:\n     {} | {}", s.what, s.witness, s.rollout)?;
             }
+        }
+        for note in &self.notes {
+            writeln!(f, "-- {note}")?;
         }
         Ok(())
     }

@@ -146,6 +146,14 @@ pub fn compare(
     *comparison.classes.entry(NOT_SENT.to_owned()).or_default() += not_sent as u64;
     let unknown = comparison.classes.get("unknown").copied().unwrap_or(0);
     comparison.equal("SYNs of class `unknown`", 0, unknown);
+    for client in &clients {
+        let syns = traced.get(client).map_or(&[][..], Vec::as_slice);
+        for syn in syns.iter().filter(|syn| syn.class == "unknown") {
+            let into_s = (syn.unix_ns - said.span.0) as f64 / 1e9;
+            let note = format!("unknown: a SYN of {client}, {into_s:.3} s into the recording");
+            comparison.notes.push(note);
+        }
+    }
 
     let mut reached_any = 0;
     for (pod, packets) in servers {
