@@ -4,7 +4,7 @@
 
 use anyhow::Context;
 use rollout::record::kernel::{BackendChosen, Chooser, Connect, Established, Flow, Netns};
-use rollout::record::meta::{FORMAT_VERSION, Header};
+use rollout::record::meta::{FORMAT_VERSION, Header, LeftOut};
 use rollout::record::{Body, Record};
 use rollout::recording::read::Reader;
 use rollout::recording::space::Limits;
@@ -72,6 +72,7 @@ fn main() -> anyhow::Result<()> {
         kernel: String::new(),
         target: None,
         reorder_window_ns: 0,
+        left_out: LeftOut::default(),
     });
     writer.write(&Record { id: 1, time_ns: 0, body: header }, 0);
 

@@ -162,6 +162,12 @@ pub struct LiveArgs {
     /// Size of the ring buffer between kernel and user space.
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = value::bytes)]
     pub ring_size: u64,
+    /// Leave out connections that pods of these namespaces make, e.g. `monitoring`; in the kernel, so they cost nothing.
+    #[arg(long = "exclude-namespace", value_name = "NAME", value_delimiter = ',')]
+    pub exclude_namespaces: Vec<String>,
+    /// Leave out a network namespace, e.g. `/run/netns/blue`; may be repeated.
+    #[arg(long = "exclude-netns", value_name = "PATH")]
+    pub exclude_netns: Vec<PathBuf>,
     /// Print the debugging log of the kernel programs to standard error.
     #[arg(long)]
     pub bpf_log: bool,

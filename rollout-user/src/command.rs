@@ -87,6 +87,16 @@ fn probe_options(live: &crate::cli::LiveArgs) -> anyhow::Result<crate::probe::Op
     })
 }
 
+/// What is to be left out; names need the cluster.
+#[cfg(feature = "probe")]
+fn left_out(live: &crate::cli::LiveArgs) -> crate::record::meta::LeftOut {
+    let netns = live.exclude_netns.iter().map(|path| path.display().to_string());
+    crate::record::meta::LeftOut {
+        namespaces: live.exclude_namespaces.clone(),
+        netns: netns.collect(),
+    }
+}
+
 #[cfg(feature = "probe")]
 fn forced(text: &str) -> anyhow::Result<(String, crate::probe::Rung)> {
     use crate::probe::Rung;

@@ -1,5 +1,6 @@
 //! Live runs: starts the sources, records what arrives, and feeds live output without ever waiting for it.
 
+pub mod exclude;
 pub mod hub;
 pub mod interrupt;
 pub mod output;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test panics")]
 
-use rollout::record::meta::{FORMAT_VERSION, Header, Loss, Phase, Stage};
+use rollout::record::meta::{FORMAT_VERSION, Header, LeftOut, Loss, Phase, Stage};
 use rollout::record::{Body, Record};
 use rollout::recording::read::{Ending, Reader};
 use rollout::recording::space::Limits;
@@ -21,6 +21,7 @@ fn header(format: u32) -> Record {
         kernel: "6.12".into(),
         target: None,
         reorder_window_ns: 0,
+        left_out: LeftOut::default(),
     });
     Record { id: 1, time_ns: 0, body }
 }

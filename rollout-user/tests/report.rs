@@ -19,6 +19,8 @@ mod hostile;
 mod html;
 #[path = "report/junit.rs"]
 mod junit;
+#[path = "report/left_out.rs"]
+mod left_out;
 #[path = "report/lines.rs"]
 mod lines;
 #[path = "report/live.rs"]

@@ -90,7 +90,8 @@ impl Gatherer {
         attempts.sort_by_key(|a| (a.begun.time_ns, a.evidence.first().copied(), a.attempt));
         let end_ns = context.facts.end_ns();
         let counts = |e: &&FlowEvent| {
-            !claimed.contains(&e.id) && !listed(e) && !e.is_copy() && e.time_ns <= end_ns
+            let own = !claimed.contains(&e.id) && !listed(e) && !e.is_copy();
+            own && e.time_ns <= end_ns && !is_left_out(e, context)
         };
         let unmatched = self.flows.all().filter(counts);
         let mut unmatched: Vec<FlowEvent> = unmatched.cloned().collect();
@@ -113,6 +114,12 @@ fn last_choices(flows: &Flows, context: &Context<'_>) -> BTreeMap<String, (u64, 
         last.entry(pod.uid).and_modify(|kept| *kept = stamp.max(*kept)).or_insert(stamp);
     }
     last
+}
+
+/// Whether the packet came from a pod whose connects are not told.
+fn is_left_out(event: &FlowEvent, context: &Context<'_>) -> bool {
+    let pod = event.source.map(|ip| context.histories.pod_at_address(ip, event.time_ns).pod);
+    pod.flatten().is_some_and(|pod| context.facts.leaves_out(&pod.namespace))
 }
 
 fn listed(event: &FlowEvent) -> bool {
@@ -159,10 +166,11 @@ fn read(
     let balanced = service.is_some() || facts.virtual_services.contains(&flow.destination);
     let dialled = if balanced { Dialled::Service } else { Dialled::Address };
     let (cgroup, netns, pid, comm) = draft.client();
-    let sender = syn::Sender { draft, flow, netns, dialled, ended: &ended, until_ns };
+    let told_ns = until(CONNTRACK_SLACK_NS).max(until_ns);
+    let sender = syn::Sender { draft, flow, netns, dialled, ended: &ended, until_ns, told_ns };
     let placed = syn::syns(&sender, flows, facts, histories);
 
-    let backends = backends(flow, *time_ns, until_ns, until(CONNTRACK_SLACK_NS), flows, context);
+    let backends = backends(flow, *time_ns, until_ns, told_ns, flows, context);
     claimed.extend(flows.between(flow, *time_ns, until_ns).map(|e| e.id));
     claimed.extend(backends.iter().map(|b| b.evidence));
     claimed.extend(placed.iter().flat_map(|syn| &syn.place.evidence));
@@ -187,11 +195,13 @@ fn read(
             }
         })
         .collect();
-    let in_scope = workload.covers(flow.destination, service.as_ref(), &backends, &syns)
+    let left_out = tag.pod.as_ref().is_some_and(|pod| facts.leaves_out(&pod.namespace));
+    let concerned = workload.covers(flow.destination, service.as_ref(), &backends, &syns)
         || histories
             .pod_at_address(flow.destination.ip(), *time_ns)
             .pod
             .is_some_and(|pod| workload.has_pod(&pod.uid));
+    let in_scope = concerned && !left_out;
     let first_seen = usize::from(draft.first_syn_known());
     let sent_again = syns.iter().skip(first_seen).filter(|s| s.class != SynClass::NotSent).count();
     let not_sent = syns.iter().filter(|s| s.class == SynClass::NotSent).count();
@@ -256,7 +266,7 @@ fn backends(
     flow: &Flow,
     from_ns: u64,
     until_ns: u64,
-    until_conntrack_ns: u64,
+    told_ns: u64,
     flows: &Flows,
     context: &Context<'_>,
 ) -> Vec<Backend> {
@@ -276,7 +286,7 @@ fn backends(
         What::Choice { by: Chooser::Conntrack, .. } => true,
         _ => e.time_ns < until_ns,
     };
-    let own = flows.between(flow, from_ns, until_conntrack_ns.max(until_ns)).filter(in_time);
+    let own = flows.between(flow, from_ns, told_ns).filter(in_time);
     let own: Vec<Backend> = own.filter_map(|e| backend(e, false)).collect();
     if !own.is_empty() {
         return own;

@@ -5,10 +5,14 @@
 use super::stamped::Stamped;
 use crate::record::cluster::{WatchChange, WatchState};
 use crate::record::kernel::{Exit, Netns, Signal};
-use crate::record::meta::{DataPathFound, Header, Hook, Hooks, Loss, Phase};
+use crate::record::meta::{DataPathFound, Header, Hook, Hooks, Loss, Phase, Stage};
 use crate::record::{Body, Record};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+
+/// Programs, and facts that a skipped program is named by, whose records tell where a SYN went.
+const TELL_WAY: [&str; 5] =
+    ["ipvs_choice", "no_destination", "syn_dropped", "icmp_sent", "icmp6_sent"];
 
 /// The recording's statements about itself.
 #[derive(Debug, Default)]
@@ -37,6 +41,8 @@ pub struct Facts {
     pub signals: BTreeMap<u64, Signal>,
     /// Exits by record id.
     pub exits: BTreeMap<u64, Exit>,
+    /// Facts that something serves.
+    served: BTreeSet<String>,
     /// Facts that nothing serves.
     blind: BTreeSet<String>,
     /// Virtual services that IPVS had at any time.
@@ -86,6 +92,9 @@ impl Facts {
         let each = self.hook_of_each_fact().into_iter();
         let blind = each.filter(|(_, hook)| hook.attached.is_none());
         self.blind = blind.map(|(fact, _)| fact.to_owned()).collect();
+        let each = self.hook_of_each_fact().into_iter();
+        let served = each.filter(|(_, hook)| hook.attached.is_some());
+        self.served = served.map(|(fact, _)| fact.to_owned()).collect();
         self.pod_netns.sort_unstable();
         self.pod_netns.dedup();
         let ended = self.phases.iter().rev().find(|phase| phase.what != Phase::Watching);
@@ -104,6 +113,12 @@ impl Facts {
         self.phases.iter().find(|p| p.what == Phase::Watching).map(|p| p.time_ns)
     }
 
+    /// Whether connects of pods in this Kubernetes namespace are left out by the user's wish.
+    pub fn leaves_out(&self, namespace: &str) -> bool {
+        let header = self.header.as_ref();
+        header.is_some_and(|h| h.what.left_out.namespaces.iter().any(|name| name == namespace))
+    }
+
     /// Whether a namespace is a pod's own.
     pub fn is_pod_netns(&self, netns: Netns) -> bool {
         netns.inum != 0 && self.pod_netns.iter().any(|pod| same_netns(*pod, netns))
@@ -111,13 +126,35 @@ impl Facts {
 
     /// Whether a loss of any stage overlaps `[from, to]`.
     pub fn loses_between(&self, from_ns: u64, to_ns: u64) -> bool {
-        self.losses.iter().any(|loss| loss.what.since_ns <= to_ns && loss.time_ns >= from_ns)
+        self.losses_between(from_ns, to_ns).next().is_some()
+    }
+
+    /// Whether a loss overlaps `[from, to]` that may have hidden where a SYN went.
+    pub fn loses_way_between(&self, from_ns: u64, to_ns: u64) -> bool {
+        self.losses_between(from_ns, to_ns).any(|loss| match loss.what.stage {
+            Stage::Ring | Stage::Map | Stage::Skipped => TELL_WAY.contains(&&*loss.what.program),
+            Stage::Table | Stage::Watch => false,
+            Stage::Decode | Stage::Queue | Stage::Recording | Stage::Conntrack | Stage::Read => {
+                true
+            }
+        })
+    }
+
+    fn losses_between(&self, from_ns: u64, to_ns: u64) -> impl Iterator<Item = &Stamped<Loss>> {
+        let overlaps =
+            move |loss: &&Stamped<Loss>| loss.what.since_ns <= to_ns && loss.time_ns >= from_ns;
+        self.losses.iter().filter(overlaps)
     }
 
     /// The last statement about each fact's hook.
     pub fn hook_of_each_fact(&self) -> BTreeMap<&str, &Hook> {
         let all = self.hooks.iter().flat_map(|hooks| &hooks.what.facts);
         all.map(|(fact, hook)| (fact.as_str(), hook)).collect()
+    }
+
+    /// Whether something is known to serve a fact; a recording that does not speak of it may be older than its hook.
+    pub fn serves(&self, fact: &str) -> bool {
+        self.served.contains(fact)
     }
 
     /// Whether it is known that nothing serves a fact.

@@ -11,7 +11,7 @@ pub mod pre_stop;
 pub mod update;
 pub mod verdict;
 
-use crate::record::meta::{DataPath, Stage, Target};
+use crate::record::meta::{DataPath, LeftOut, Stage, Target};
 use attempt::Attempt;
 use cause::Cause;
 use pod::PodRow;
@@ -117,6 +117,9 @@ pub struct Source {
     pub to: Moment,
     /// Number of records read.
     pub records: u64,
+    /// What the user wished to leave out.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
 }
 
 /// A loss.

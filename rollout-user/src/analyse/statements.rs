@@ -24,6 +24,7 @@ pub fn source(facts: &Facts, workload: &Workload, base: &TimeBase) -> Option<Sou
         from: base.at(from),
         to: base.at(to),
         records: facts.records,
+        left_out: header.left_out.clone(),
     })
 }
 

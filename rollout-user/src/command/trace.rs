@@ -45,6 +45,7 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
         target: None,
         cluster,
         ports: kernel_ports(args),
+        left_out: super::left_out(&args.live),
         record: args.record.clone().map(|path| (path, limits)),
         reorder_window: args.live.reorder_window,
         probes: super::probe_options(&args.live)?,
@@ -150,13 +151,23 @@ fn cluster(
     runtime: &tokio::runtime::Runtime,
     node: &str,
 ) -> anyhow::Result<Option<(Cluster, Scope)>> {
+    let mut needing = args.filter.needing_cluster();
+    if !args.live.exclude_namespaces.is_empty() {
+        needing.push("--exclude-namespace");
+    }
     if args.no_cluster {
-        return Ok(None);
+        return match needing.first() {
+            Some(flag) => Err(crate::error::hinted(
+                format!("`{flag}` needs the cluster"),
+                "leave out `--no-cluster`",
+            )),
+            None => Ok(None),
+        };
     }
     match runtime.block_on(crate::cluster::connect(&super::access(&args.cluster))) {
         Ok(cluster) => Ok(Some((cluster, Scope { node: Some(node.to_owned()), workload: None }))),
         Err(error) => {
-            if let Some(flag) = args.filter.needing_cluster().first() {
+            if let Some(flag) = needing.first() {
                 return Err(error.context(format!("`{flag}` needs the cluster")));
             }
             eprint!("{}", crate::error::render(&error).replacen("error:", "note: no cluster:", 1));

@@ -35,6 +35,13 @@ pub fn run(args: &Watch, color: bool) -> anyhow::Result<ExitCode> {
     let spec = format!("deployment/{}", args.workload.name);
     let target = runtime.block_on(cluster.target(&spec, args.namespace.as_deref()))?;
     introduce(&target);
+    let own = &target.workload.target.namespace;
+    if args.live.exclude_namespaces.contains(own) {
+        return Err(crate::error::hinted(
+            format!("`{own}` is the namespace of what is watched: it cannot be left out"),
+            "give `--exclude-namespace` the namespaces of clients that do not matter",
+        ));
+    }
 
     let path = args.record.clone().unwrap_or_else(|| default_path(&args.workload.name));
     let session = Session::start(&runtime, plan(args, &cluster, &target, path)?)?;
@@ -107,6 +114,7 @@ fn plan(
         target: Some(target.workload.target.clone()),
         cluster: Some((cluster.clone(), scope)),
         ports: follow::ports_of(target),
+        left_out: super::left_out(&args.live),
         record: Some((path, limits)),
         reorder_window: args.live.reorder_window,
         probes: super::probe_options(&args.live)?,

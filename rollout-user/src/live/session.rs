@@ -3,11 +3,13 @@
 //! In: a [`Plan`]. Out: a [`Session`] whose records arrive at the hub. Probes come first, so that no event falls between
 //! a table's snapshot and the first change that is seen; watches come last, and `watching` is said when all are in sync.
 
+use super::exclude::{Change, Exclusion};
 use super::hub::Hub;
 use super::interrupt::Interrupt;
 use crate::cluster::{Cluster, Scope, Watches};
+use crate::error::HintExt as _;
 use crate::probe::{self, Filter, Probes, Running};
-use crate::record::meta::{FORMAT_VERSION, Header, Hook, Hooks, Phase, Target};
+use crate::record::meta::{FORMAT_VERSION, Header, Hook, Hooks, LeftOut, Phase, Target};
 use crate::record::{Body, Record};
 use crate::recording::space::Limits;
 use crate::recording::write::{Summary, Writer};
@@ -18,6 +20,7 @@ use crate::tables::worker::Worker;
 use crate::tables::{conntrack, data_path, host, ipvs, listen_counters, pods};
 use crate::timeline::{Inlet, queue};
 use anyhow::Context;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +51,8 @@ pub struct Plan {
     pub cluster: Option<(Cluster, Scope)>,
     /// Ports for the filter in the kernel; empty: all.
     pub ports: BTreeSet<u16>,
+    /// What the kernel is to leave out.
+    pub left_out: LeftOut,
     /// Where to record, and how much.
     pub record: Option<(PathBuf, Limits)>,
     /// Wait of live output, for the header.
@@ -61,6 +66,9 @@ pub struct Session {
     hub: Hub,
     inlet: Inlet,
     filter: Filter,
+    exclusion: RefCell<Exclusion>,
+    /// Open, so that the kernel gives their numbers to no other namespace while the filter has them.
+    _left_out: Vec<Namespace>,
     sources: Sources,
     /// What a user should know from the start: degradations, each with its reason.
     pub notes: Vec<String>,
@@ -81,7 +89,9 @@ impl Session {
     /// # Errors
     /// When the probes cannot be loaded or the recording cannot be created; all else degrades, with a note.
     pub fn start(runtime: &tokio::runtime::Runtime, plan: Plan) -> anyhow::Result<Session> {
-        // First, so that a run that cannot start leaves no recording behind.
+        let left_out = plan.left_out.netns.iter().map(|path| left_out(path));
+        let left_out: Vec<Namespace> = left_out.collect::<anyhow::Result<_>>()?;
+        // Before the recording, so that a run that cannot start leaves none behind.
         let probes = Probes::load(&plan.probes)?;
         let (inlet, timeline) = queue(QUEUE);
         let writer = plan.record.as_ref().map(|(path, limits)| Writer::create(path, *limits));
@@ -98,6 +108,10 @@ impl Session {
         if !plan.ports.is_empty() {
             filter.set_ports(&plan.ports)?;
         }
+        for namespace in &left_out {
+            filter.deny_netns(namespace.inum())?;
+        }
+        let exclusion = RefCell::new(Exclusion::new(&plan.left_out.namespaces));
         let mut hooks = probes.hooks();
         let probes = probes.run(inlet.clone())?;
         let followers = starter.tables(&mut hooks);
@@ -109,7 +123,7 @@ impl Session {
         });
         let Starter { notes, workers: _workers, pollers, .. } = starter;
         let sources = Sources { probes, watches, _followers: followers, _workers, pollers };
-        Ok(Session { hub, inlet, filter, sources, notes })
+        Ok(Session { hub, inlet, filter, exclusion, _left_out: left_out, sources, notes })
     }
 
     /// Waits until all watches are in sync, then says so on the timeline. Returns notes on what is degraded.
@@ -152,7 +166,18 @@ impl Session {
     /// The next record for live output, if one comes within `wait`.
     pub fn next(&self, wait: Duration) -> Option<Arc<Record>> {
         let live: &Receiver<Arc<Record>> = &self.hub.live;
-        live.recv_timeout(wait).ok()
+        let record = live.recv_timeout(wait).ok()?;
+        for change in self.exclusion.borrow_mut().observe(&record.body) {
+            let changed = match change {
+                Change::Deny(cgroup) => self.filter.deny_cgroup(cgroup),
+                Change::Allow(cgroup) => self.filter.allow_cgroup(cgroup),
+            };
+            // The analysis leaves its connections out all the same.
+            if let Err(error) = changed {
+                eprintln!("warning: the filter in the kernel cannot be changed: {error:#}");
+            }
+        }
+        Some(record)
     }
 
     /// Puts what the kernel has told and lost so far on the timeline, so that [`Session::next`] brings it.
@@ -215,6 +240,7 @@ impl Starter {
             kernel: host::kernel_release(),
             target: plan.target.clone(),
             reorder_window_ns: u64::try_from(plan.reorder_window.as_nanos()).unwrap_or(u64::MAX),
+            left_out: plan.left_out.clone(),
         }));
         push_clock(&self.inlet);
     }
@@ -358,6 +384,11 @@ impl Starter {
         let hook = Hook { attached: None, refused, blind: Some(blind.into()) };
         hooks.facts.insert(fact.into(), hook);
     }
+}
+
+fn left_out(path: &str) -> anyhow::Result<Namespace> {
+    let remedy = "`--exclude-netns` takes a path such as `/run/netns/blue` or `/proc/PID/ns/net`";
+    Namespace::open(Path::new(path)).hint(format!("cannot leave out `{path}`"), remedy)
 }
 
 fn node_namespace() -> anyhow::Result<Namespace> {

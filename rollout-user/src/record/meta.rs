@@ -26,6 +26,27 @@ pub struct Header {
     /// Bounded wait for late observations in live output, ns (the final report does not use it).
     #[serde(default)]
     pub reorder_window_ns: u64,
+    /// What the user wished to leave out.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
+}
+
+/// Connections that the kernel does not tell because the user does not want them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// Of pods in these Kubernetes namespaces, by their cgroups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
+    /// In these network namespaces: paths, as given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub netns: Vec<String>,
+}
+
+impl LeftOut {
+    /// Whether nothing is left out.
+    pub fn is_empty(&self) -> bool {
+        self.namespaces.is_empty() && self.netns.is_empty()
+    }
 }
 
 /// The watched workload.

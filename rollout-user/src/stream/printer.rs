@@ -11,7 +11,7 @@ use crate::cli::TraceOutput;
 use crate::cli::filter::FilterArgs;
 use crate::present::event_line::{self, EventLine, Standing};
 use crate::present::paint::Paint;
-use crate::record::meta::{DataPath, Hooks};
+use crate::record::meta::{DataPath, Hooks, LeftOut};
 use crate::record::{Body, Record};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -33,6 +33,7 @@ pub struct Printer {
     hooks: Hooks,
     data_path: Option<DataPath>,
     lost: BTreeMap<String, u64>,
+    left_out: LeftOut,
     /// Events printed so far.
     pub printed: u64,
 }
@@ -45,6 +46,7 @@ impl Printer {
             hooks: Hooks::default(),
             data_path: None,
             lost: BTreeMap::new(),
+            left_out: LeftOut::default(),
             printed: 0,
         }
     }
@@ -67,6 +69,7 @@ impl Printer {
             // A later record tells of some facts only.
             Body::Hooks(hooks) => self.hooks.facts.extend(hooks.facts.clone()),
             Body::DataPath(found) => self.data_path = Some(found.path),
+            Body::Header(header) => self.left_out = header.left_out.clone(),
             Body::Loss(loss) => {
                 let lost = self.lost.entry(loss_name(loss)).or_default();
                 *lost = lost.saturating_add(loss.count.max(1));
@@ -88,7 +91,10 @@ impl Printer {
             backend_addresses: &addresses,
             label: &label,
         };
-        matches(&self.options.filter, &candidate)
+        // The kernel leaves them out only from when it was told their cgroups.
+        let client = tags.client.as_ref().and_then(|tag| tag.pod.as_ref());
+        let left_out = client.is_some_and(|pod| self.left_out.namespaces.contains(&pod.namespace));
+        !left_out && matches(&self.options.filter, &candidate)
     }
 
     /// Whether an event that does not pass now could pass with better tags.

@@ -85,8 +85,9 @@ pub fn decide(signs: &Signs) -> DataPathFound {
     DataPathFound { path: *path, evidence }
 }
 
+/// Each reason once: one missing right hides several signs.
 fn unread(signs: &Signs) -> Vec<String> {
-    [
+    let mut reasons: Vec<String> = [
         signs.connect_programs.as_ref().err(),
         signs.ipvs_services.as_ref().err(),
         signs.nftables.as_ref().err(),
@@ -95,7 +96,9 @@ fn unread(signs: &Signs) -> Vec<String> {
     .into_iter()
     .flatten()
     .cloned()
-    .collect()
+    .collect();
+    reasons.dedup();
+    reasons
 }
 
 #[cfg(test)]

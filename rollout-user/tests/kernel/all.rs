@@ -29,6 +29,7 @@ mod tables_ipvs;
 mod tables_network;
 mod tables_pods;
 mod trace;
+mod ways_out;
 
 use harness::{On, Test};
 
@@ -127,6 +128,10 @@ pub const TESTS: &[Test] = tests![
     Everywhere left_behind::nothing_stays_attached_after_a_kill,
     Everywhere faults::without_type_information_it_says_what_kernel_it_needs,
     Everywhere faults::without_a_right_it_says_which_ones_it_needs,
+    Native ways_out::a_killed_recorder_leaves_all_that_was_written_before,
+    Native ways_out::without_an_api_server_in_reach_it_traces_and_says_what_is_missing,
+    Native ways_out::doctor_run_by_nobody_says_what_it_could_not_check,
+    Native ways_out::a_network_namespace_that_is_left_out_is_not_traced,
     Everywhere faults::a_missing_hook_is_said_by_fact_at_the_end,
     Everywhere faults::f08_without_a_hook_full_accept_queues_are_counted,
     Everywhere faults::a_burst_into_a_small_ring_ends_with_exit_code_3,

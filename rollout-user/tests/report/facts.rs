@@ -383,9 +383,40 @@ fn f24_a_syn_that_an_empty_pod_does_not_answer_has_not_reached_it() {
     let undelivered = (SynClass::Undelivered, Answer::Nothing);
     assert_eq!(told(&world), [silent, (SynClass::Pod, Answer::Rst), silent, undelivered]);
     // Where a copy may have been lost, nothing is said.
-    world.loss(8140 * MS, 8160 * MS, Stage::Ring, 1);
+    world.loss_of("syn_dropped", 8140 * MS, 8160 * MS, Stage::Ring, 1);
     assert_eq!(told(&world)[2], (SynClass::Unknown, Answer::Nothing));
     assert_eq!(told(&world)[3], undelivered);
+}
+
+#[test]
+fn f14_conntracks_late_word_stands_in_for_a_choice_that_was_not_told() {
+    let mut world = mixed();
+    let mut dial = world.dial(8 * S);
+    let number = dial.attempt;
+    dial.established(300);
+    // Stamped when user space read it, long after the handshake.
+    dial.chosen_by(400 * MS, 10, Chooser::Conntrack);
+    let report = explain(&world.records);
+    let told = attempt(&report, number);
+    assert_eq!(classes(told), [SynClass::Pod]);
+    assert_eq!(told.syns[0].address, Some(backend(10)));
+}
+
+#[test]
+fn f01_a_kept_choice_is_doubted_only_where_a_newer_one_may_have_been_lost() {
+    let told = |program: &str| {
+        let mut world = mixed();
+        let mut dial = world.dial(8 * S);
+        let number = dial.attempt;
+        dial.chosen(20, 10);
+        dial.resent(1020 * MS, None);
+        dial.failed(3 * S, None);
+        world.loss_of(program, 8900 * MS, 9900 * MS, Stage::Skipped, 1);
+        classes(attempt(&explain(&world.records), number))
+    };
+    assert_eq!(told("outcome"), [SynClass::Pod, SynClass::Pod]);
+    assert_eq!(told("ipvs_choice"), [SynClass::Pod, SynClass::Unknown]);
+    assert_eq!(told("syn_dropped"), [SynClass::Pod, SynClass::Unknown]);
 }
 
 #[test]

@@ -92,6 +92,7 @@ impl World {
                 kernel: "6.12.117".into(),
                 target,
                 reorder_window_ns: 500_000_000,
+                left_out: LeftOut::default(),
             }),
         );
         self.push(1, Body::Clock(Clock { unix_ns: UNIX * 1_000_000_000 + 1_000, error_ns: 500 }));
@@ -224,8 +225,12 @@ impl World {
     }
 
     pub fn loss(&mut self, since: u64, at: u64, stage: Stage, count: u64) {
+        self.loss_of("connect", since, at, stage, count);
+    }
+
+    pub fn loss_of(&mut self, program: &str, since: u64, at: u64, stage: Stage, count: u64) {
         let since_ns = (BASE_US + since) * 1_000;
-        let program = "connect".to_owned();
+        let program = program.to_owned();
         self.push(at, Body::Loss(Loss { stage, program, count, since_ns }));
     }
 

@@ -45,6 +45,8 @@ pub struct Question<'a> {
     pub from_ns: u64,
     /// The next SYN, or the attempt's end, ns.
     pub to_ns: u64,
+    /// Until when conntrack may tell of a choice for this SYN, ns.
+    pub told_ns: u64,
     /// What was dialled.
     pub dialled: Dialled,
 }
@@ -64,11 +66,15 @@ fn is_netfilter(reason: Option<&str>, location: Option<&str>) -> bool {
 
 /// Places one SYN that was sent.
 pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
-    let Question { flow, from_ns, to_ns, dialled, .. } = *question;
+    let Question { flow, from_ns, to_ns, told_ns, dialled, .. } = *question;
     let here = seen(flows, flow, from_ns, to_ns);
-    // IPVS's own word counts before conntrack's, which repeats it and is stamped later (F14).
-    let chosen = |by| here.iter().rev().copied().find(|e| e.choice().is_some_and(|c| c.1 == by));
-    let own = chosen(Chooser::Ipvs).or_else(|| chosen(Chooser::Conntrack));
+    // IPVS's own word counts before conntrack's, which repeats it and is stamped later (F14). Where the kernel skipped
+    // the probe of IPVS, conntrack's is all there is.
+    let late = seen(flows, flow, to_ns, told_ns.max(to_ns));
+    let by_ipvs = here.iter().rev().copied().find(|e| chosen_by(e, Chooser::Ipvs));
+    let by_conntrack =
+        || here.iter().rev().chain(&late).copied().find(|e| chosen_by(e, Chooser::Conntrack));
+    let own = by_ipvs.or_else(by_conntrack);
     let choice = own.or_else(|| flows.choice_before(flow, from_ns));
     let backend = choice.and_then(|e| Some((e.choice()?, e)));
 
@@ -151,13 +157,17 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
         };
     }
     // Nothing speaks against the last choice. Where something was lost, an event that does may be missing.
-    if own.is_none() && facts.loses_between(from_ns, to_ns) {
+    if own.is_none() && facts.loses_way_between(from_ns, to_ns) {
         return made(SynClass::Unknown, None, None, &[]);
     }
     match target {
         Some(_) => made(SynClass::Pod, target, None, &[choice_id]),
         None => made(SynClass::Unknown, None, None, &[]),
     }
+}
+
+fn chosen_by(event: &FlowEvent, chooser: Chooser) -> bool {
+    event.choice().is_some_and(|(_, by)| by == chooser)
 }
 
 /// What was said of a tuple's own packets, copies left out.

@@ -36,6 +36,8 @@ pub struct Sender<'a> {
     pub ended: &'a Ended,
     /// Until when events about its tuple are its own, ns.
     pub until_ns: u64,
+    /// The same for what conntrack tells, which comes late (F14), ns.
+    pub told_ns: u64,
 }
 
 /// Lists the SYNs of a connect.
@@ -64,8 +66,9 @@ pub fn syns(
                 Some(errno) => not_sent(errno),
                 None => {
                     let (from_ns, to_ns) = interval(&sent, time_ns, sender.until_ns);
+                    let (_, told_ns) = interval(&sent, time_ns, sender.told_ns);
                     let (flow, netns, dialled) = (sender.flow, sender.netns, sender.dialled);
-                    place(&Question { flow, netns, from_ns, to_ns, dialled }, flows, facts)
+                    place(&Question { flow, netns, from_ns, to_ns, told_ns, dialled }, flows, facts)
                 }
             };
             place.evidence.extend(said_by);
@@ -129,7 +132,7 @@ fn lose_in_empty_pod(
         syn.place.reason = Some(EMPTY_POD.to_owned());
         syn.place.evidence.extend([exit, copy]);
         syn.place.evidence.sort_unstable();
-    } else if facts.is_blind_to("syn_dropped") || facts.loses_between(syn.time_ns, to_ns) {
+    } else if facts.is_blind_to("syn_dropped") || facts.loses_way_between(syn.time_ns, to_ns) {
         syn.place.class = SynClass::Unknown;
         syn.place.address = None;
     }

@@ -104,7 +104,7 @@ impl<'a> Case<'a> {
 
     /// Whether a hook serves `fact`; an empty fact needs none.
     pub fn sees(&self, fact: &str) -> bool {
-        fact.is_empty() || !self.facts.is_blind_to(fact)
+        fact.is_empty() || self.facts.serves(fact)
     }
 
     /// The Service that an attempt dialled.

@@ -8,7 +8,7 @@ use crate::analyse::report::verdict::{Doubt, Finding};
 use crate::analyse::report::{ClockLine, Moment, Report};
 use crate::present::escape::{name, plain};
 use crate::present::time;
-use crate::record::meta::{DataPath, Stage};
+use crate::record::meta::{DataPath, LeftOut, Stage};
 
 /// Lines of one kind, without `--all`.
 const LISTED: usize = 10;
@@ -152,11 +152,22 @@ pub fn statements(report: &Report, limit: usize) -> Vec<Statement> {
         None => "not recorded".to_owned(),
     };
     said.push(Statement::One(format!("data path: {path}")));
+    if let Some(source) = &report.source {
+        said.extend(left_out(&source.left_out).map(Statement::One));
+    }
     if report.verdict.out_of_scope > 0 {
         let others = number(report.verdict.out_of_scope, "attempt");
         said.push(Statement::One(format!("left out: {others} at other destinations")));
     }
     said
+}
+
+fn left_out(what: &LeftOut) -> impl Iterator<Item = String> {
+    let of_pods = what.namespaces.iter().map(|n| format!("pods of namespace {}", name(n)));
+    let inside = what.netns.iter().map(|path| format!("network namespace {}", plain(path, 120)));
+    of_pods
+        .chain(inside)
+        .map(|whose| format!("left out by the user's wish: connections of {whose}"))
 }
 
 fn clock(line: &ClockLine) -> Vec<String> {
