@@ -33,6 +33,17 @@ Examples:
 
 Losses, and what could not be seen, are told at the end. Exit codes: 0, or 2 when it could not run.";
 
+const TOP_AFTER: &str = "\
+Keys: `q` quit, `p` pause, Tab next panel, arrows scroll, `s` order, `/` filter by text, `?` help.
+Needs a terminal; for files and pipes there is `rollout trace`.
+
+Examples:
+  rollout top
+  rollout top -n shop --refresh 500ms
+  rollout top --service web --record top.jsonl.zst
+
+Losses, and what could not be seen, are on the screen and told at the end. Exit codes: 0, or 2 when it could not run.";
+
 const EXPLAIN_AFTER: &str = "\
 Needs neither root nor a cluster. A file that is cut or damaged is read up to the damage.
 
@@ -103,6 +114,9 @@ pub enum Command {
     /// Print connection events of this node as they happen.
     #[command(after_help = TRACE_AFTER)]
     Trace(Trace),
+    /// Show updates, pods, backends and events of this node on a full screen.
+    #[command(after_help = TOP_AFTER)]
+    Top(Top),
     /// Report on a rolling update from a recording.
     #[command(after_help = EXPLAIN_AFTER)]
     Explain(Explain),
@@ -196,6 +210,30 @@ pub struct Trace {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub ready_file: Option<PathBuf>,
     /// Do without the API server: events are not tagged with pods and Services.
+    #[arg(long, help_heading = "Cluster")]
+    #[arg(conflicts_with_all = ["namespace", "selector", "pod", "service"])]
+    pub no_cluster: bool,
+    /// The cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Bounds.
+    #[command(flatten)]
+    pub live: LiveArgs,
+}
+
+/// `rollout top`.
+#[derive(Debug, Args)]
+pub struct Top {
+    /// Which events to count and show; kinds narrow the events' panel alone.
+    #[command(flatten)]
+    pub filter: filter::FilterArgs,
+    /// How often the screen is renewed, 100ms or more.
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = value::duration, help_heading = "Output")]
+    pub refresh: Duration,
+    /// Write everything that is seen, filtered or not, to this recording.
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub record: Option<PathBuf>,
+    /// Do without the API server: neither pods nor Services have names.
     #[arg(long, help_heading = "Cluster")]
     #[arg(conflicts_with_all = ["namespace", "selector", "pod", "service"])]
     pub no_cluster: bool,

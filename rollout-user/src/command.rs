@@ -6,6 +6,8 @@ pub mod explain;
 pub mod man;
 pub mod replay;
 #[cfg(feature = "probe")]
+pub mod top;
+#[cfg(feature = "probe")]
 pub mod trace;
 #[cfg(feature = "probe")]
 pub mod watch;
@@ -34,12 +36,21 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Watch(args) => watch::run(&args, color),
         #[cfg(feature = "probe")]
         Command::Trace(args) => trace::run(&args, color),
+        #[cfg(feature = "probe")]
+        Command::Top(args) => top::run(&args, color),
         #[cfg(not(feature = "probe"))]
-        Command::Watch(_) | Command::Trace(_) => Err(crate::error::hinted(
-            "this binary was built without kernel probes",
-            "build it with the default features; `explain` and `replay` work in this one",
-        )),
+        Command::Top(_) => crate::live::screen::check().and_then(|()| Err(without_probes())),
+        #[cfg(not(feature = "probe"))]
+        Command::Watch(_) | Command::Trace(_) => Err(without_probes()),
     }
+}
+
+#[cfg(not(feature = "probe"))]
+fn without_probes() -> anyhow::Error {
+    crate::error::hinted(
+        "this binary was built without kernel probes",
+        "build it with the default features; `explain` and `replay` work in this one",
+    )
 }
 
 /// Colours on a terminal, unless `NO_COLOR` is set to anything.

@@ -18,3 +18,4 @@ pub mod recording;
 pub mod stream;
 pub mod tables;
 pub mod timeline;
+pub mod top;

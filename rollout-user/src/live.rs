@@ -5,6 +5,7 @@ pub mod hub;
 pub mod interrupt;
 pub mod output;
 pub mod provisional;
+pub mod screen;
 #[cfg(feature = "probe")]
 pub mod session;
 pub mod stream;

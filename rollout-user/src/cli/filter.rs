@@ -27,7 +27,7 @@ pub struct FilterArgs {
     /// As `--ip`, for a range such as `10.0.0.0/8`.
     #[arg(long, value_name = "CIDR", value_parser = cidr)]
     pub cidr: Option<Cidr>,
-    /// Connections to these ports of a Service or a pod, e.g. `80,8080`; applied in the kernel by `trace`.
+    /// Connections to these ports of a Service or a pod, e.g. `80,8080`; applied in the kernel by `trace` and `top`.
     #[arg(long, value_name = "PORT", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Vec<u16>,
     /// Kinds of events, e.g. `connect_failed,syn_retransmit`.

@@ -3,7 +3,8 @@
 //! In: filters. Out: events on standard output, tagged with what is known after the reorder window; a `correction` where
 //! later knowledge differs; losses and blind spots at the end.
 
-use crate::cli::Trace;
+use crate::cli::filter::FilterArgs;
+use crate::cli::{ClusterArgs, LiveArgs, Trace};
 use crate::cluster::{Cluster, Scope};
 use crate::live::interrupt::Interrupt;
 use crate::live::output::Output;
@@ -37,14 +38,15 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
     let runtime = session::runtime()?;
     let interrupt = Interrupt::install(&runtime)?;
     let node = host::node_name(args.cluster.node.as_deref());
-    let cluster = cluster(args, &runtime, &node)?;
+    let wanted = (!args.no_cluster).then_some(&args.cluster);
+    let cluster = cluster(wanted, &needing(&args.filter, &args.live), &runtime, &node)?;
     let limits =
         Limits { max_bytes: args.live.record_max, min_free_percent: args.live.record_min_free };
     let plan = Plan {
         node,
         target: None,
         cluster,
-        ports: kernel_ports(args),
+        ports: kernel_ports(&args.filter, args.record.is_some()),
         left_out: super::left_out(&args.live),
         record: args.record.clone().map(|path| (path, limits)),
         reorder_window: args.live.reorder_window,
@@ -103,11 +105,8 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Ports that the kernel lets pass. A recording holds everything, filtered or not: what is printed is narrowed alone.
-fn kernel_ports(args: &Trace) -> BTreeSet<u16> {
-    match args.record {
-        Some(_) => BTreeSet::new(),
-        None => args.filter.port.iter().copied().collect(),
-    }
+pub(super) fn kernel_ports(filter: &FilterArgs, recorded: bool) -> BTreeSet<u16> {
+    if recorded { BTreeSet::new() } else { filter.port.iter().copied().collect() }
 }
 
 fn follow(
@@ -138,24 +137,30 @@ fn follow(
     stream.end(monotonic_ns(), out)
 }
 
-fn tell(summary: &Summary) {
+pub(super) fn tell(summary: &Summary) {
     eprintln!("recorded {} records to {}", summary.records, summary.path.display());
     if let Some(why) = &summary.stopped {
         eprintln!("warning: recording stopped early, {} records are missing: {why}", summary.lost);
     }
 }
 
+/// The flags that nothing satisfies without the cluster.
+pub(super) fn needing(filter: &FilterArgs, live: &LiveArgs) -> Vec<&'static str> {
+    let mut needing = filter.needing_cluster();
+    if !live.exclude_namespaces.is_empty() {
+        needing.push("--exclude-namespace");
+    }
+    needing
+}
+
 /// Without an API server the tracer still works, untagged, and says so; filters that no untagged event passes are refused.
-fn cluster(
-    args: &Trace,
+pub(super) fn cluster(
+    access: Option<&ClusterArgs>,
+    needing: &[&str],
     runtime: &tokio::runtime::Runtime,
     node: &str,
 ) -> anyhow::Result<Option<(Cluster, Scope)>> {
-    let mut needing = args.filter.needing_cluster();
-    if !args.live.exclude_namespaces.is_empty() {
-        needing.push("--exclude-namespace");
-    }
-    if args.no_cluster {
+    let Some(access) = access else {
         return match needing.first() {
             Some(flag) => Err(crate::error::hinted(
                 format!("`{flag}` needs the cluster"),
@@ -163,8 +168,8 @@ fn cluster(
             )),
             None => Ok(None),
         };
-    }
-    match runtime.block_on(crate::cluster::connect(&super::access(&args.cluster))) {
+    };
+    match runtime.block_on(crate::cluster::connect(&super::access(access))) {
         Ok(cluster) => Ok(Some((cluster, Scope { node: Some(node.to_owned()), workload: None }))),
         Err(error) => {
             if let Some(flag) = needing.first() {
@@ -188,7 +193,7 @@ mod tests {
         let ports = |words: &[&str]| {
             let words = ["rollout", "trace", "--port", "80"].iter().chain(words);
             match Cli::try_parse_from(words).expect("arguments").command {
-                Command::Trace(args) => kernel_ports(&args),
+                Command::Trace(args) => kernel_ports(&args.filter, args.record.is_some()),
                 _ => BTreeSet::new(),
             }
         };

@@ -6,7 +6,9 @@ mod json;
 mod row;
 
 pub use json::json;
-pub use row::{table, table_head, wide, wide_head};
+pub use row::{
+    Tone, certainty, cut, state, table, table_head, tail_of, tone, who, wide, wide_head,
+};
 
 use crate::attribute::clock::Converted;
 use crate::attribute::tag::EventTags;

@@ -125,6 +125,11 @@ impl Tagger {
         EventTags { client, service, backends }
     }
 
+    /// Everything that was learnt.
+    pub fn histories(&self) -> &Histories {
+        &self.histories
+    }
+
     /// Unix time of a monotonic time, with its error, where the clocks were paired.
     pub fn unix_at(&self, time_ns: u64) -> Option<Converted> {
         self.histories.clock().unix_at(time_ns)

@@ -8,6 +8,7 @@ fn every_help_is_as_reviewed_and_fits_80_columns() {
         ("cli_help", &["--help"][..]),
         ("cli_help_watch", &["watch", "--help"]),
         ("cli_help_trace", &["trace", "--help"]),
+        ("cli_help_top", &["top", "--help"]),
         ("cli_help_explain", &["explain", "--help"]),
         ("cli_help_replay", &["replay", "--help"]),
         ("cli_help_doctor", &["doctor", "--help"]),
@@ -24,7 +25,7 @@ fn every_help_is_as_reviewed_and_fits_80_columns() {
 
 #[test]
 fn short_and_long_help_are_the_same() {
-    for command in ["watch", "trace", "explain", "replay", "doctor", "completions", "man"] {
+    for command in ["watch", "trace", "top", "explain", "replay", "doctor", "completions", "man"] {
         let [short, long] = ["-h", "--help"].map(|flag| transcript(&[command, flag]));
         let body = |text: &str| text.split_once('\n').map(|(_, body)| body.to_owned());
         assert_eq!(body(&short), body(&long));

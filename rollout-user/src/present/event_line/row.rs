@@ -74,7 +74,7 @@ fn moment(line: &EventLine<'_>) -> Moment {
 }
 
 /// At most `width` columns of text that is escaped already.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
@@ -89,12 +89,23 @@ fn fit(text: &str, width: usize) -> String {
     format!("{cut}{}", " ".repeat(missing))
 }
 
-#[derive(Clone, Copy)]
-enum Tone {
+/// How a word is meant; colours follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// Nothing special.
+    #[default]
     Calm,
+    /// All is well.
     Good,
+    /// Something failed.
     Bad,
+    /// Something was slow, or changes.
     Slow,
+}
+
+/// How an event is meant.
+pub fn tone(body: &Body) -> Tone {
+    kind(body).1
 }
 
 fn painted(paint: Paint, tone: Tone, text: &str) -> String {
@@ -156,7 +167,7 @@ fn source(flow: &Flow) -> Option<String> {
 }
 
 /// Who it is, in one word; `None`: not known.
-fn who(tag: &Tag) -> Option<String> {
+pub fn who(tag: &Tag) -> Option<String> {
     let name = match (&tag.pod, tag.host) {
         (Some(pod), _) if pod.name.is_empty() => name(&pod.uid),
         (Some(pod), _) => name(&pod.name),
@@ -173,13 +184,17 @@ fn who(tag: &Tag) -> Option<String> {
     Some(name)
 }
 
-/// Names keep their end, which tells pods of one workload apart.
 fn tail(name: &str) -> String {
+    tail_of(name, NARROW)
+}
+
+/// At most `width` columns of a name: its end, which tells pods of one workload apart.
+pub fn tail_of(name: &str, width: usize) -> String {
     let length = name.chars().count();
-    if length <= NARROW {
+    if length <= width {
         return name.to_owned();
     }
-    let end: String = name.chars().skip(length - (NARROW - 1)).collect();
+    let end: String = name.chars().skip(length - width.saturating_sub(1)).collect();
     format!("…{end}")
 }
 
@@ -224,7 +239,8 @@ fn backend(line: &EventLine<'_>, wide: bool) -> String {
     }
 }
 
-fn certainty(tag: &Tag) -> &'static str {
+/// What is to be said of how sure a tag is; empty where nothing is.
+pub fn certainty(tag: &Tag) -> &'static str {
     match tag.certainty {
         // A change is told by its two states.
         Certainty::Known | Certainty::Changing => "",
@@ -246,7 +262,8 @@ fn what(line: &EventLine<'_>, wide: bool) -> String {
     parts.join(" ")
 }
 
-fn state(state: StateAt, wide: bool) -> String {
+/// A state in a word: a short one, or Kubernetes' own where there is room.
+pub fn state(state: StateAt, wide: bool) -> String {
     let word = |state| match (state, wide) {
         (PodState::Starting, true) => "starting",
         (PodState::Starting, false) => "start",

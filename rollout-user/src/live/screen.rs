@@ -1,0 +1,134 @@
+//! The terminal as a full screen: entered once, and given back on every way out: end, error, signal, panic.
+//!
+//! In: nothing. Out: raw mode and the alternate screen, for as long as [`Screen`] lives. What is written to standard error
+//! meanwhile would stand across the picture: it is kept and printed afterwards.
+
+use crate::error::hinted;
+use anyhow::Context;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use std::fs::File;
+use std::io::{IsTerminal, Read, Seek, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once};
+
+/// A terminal that takes nothing for so long, s, is not told that the screen is over.
+const PATIENCE_S: i64 = 1;
+/// Bytes of what was written to standard error that are printed afterwards.
+const SAID: u64 = 64 * 1024;
+
+static ENTERED: AtomicBool = AtomicBool::new(false);
+static STDERR: Mutex<Option<Kept>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+/// Standard error, and where it goes meanwhile.
+struct Kept {
+    terminal: OwnedFd,
+    said: File,
+}
+
+/// A full screen; dropping it gives the terminal back.
+pub struct Screen(());
+
+/// Refuses to run where there is no terminal.
+///
+/// # Errors
+/// When standard output is no terminal.
+pub fn check() -> anyhow::Result<()> {
+    if std::io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(hinted(
+        "standard output is no terminal",
+        "use `rollout trace`, which prints lines to files and pipes",
+    ))
+}
+
+impl Screen {
+    /// Enters it.
+    ///
+    /// # Errors
+    /// When the terminal cannot be set up; it is then as it was before.
+    pub fn enter() -> anyhow::Result<Screen> {
+        HOOK.call_once(|| {
+            let told = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                restore();
+                told(panic);
+            }));
+        });
+        enable_raw_mode().context("cannot take single keys from the terminal")?;
+        ENTERED.store(true, Ordering::SeqCst);
+        let screen = Screen(());
+        execute!(std::io::stdout(), EnterAlternateScreen, Hide)
+            .context("cannot set the terminal up")?;
+        keep_stderr().context("cannot keep standard error off the screen")?;
+        Ok(screen)
+    }
+
+    /// Whether the terminal was given back: a thread has panicked.
+    pub fn is_over(&self) -> bool {
+        !ENTERED.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Gives the terminal back, if it was taken. May be called at any time, from any thread.
+pub fn restore() {
+    if !ENTERED.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let stdout = std::io::stdout();
+    let timeout = Timespec { tv_sec: PATIENCE_S, tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], Some(&timeout));
+    if matches!(ready, Ok(1..)) {
+        // There is nobody left to tell if this fails.
+        let _told = execute!(std::io::stdout(), Show, LeaveAlternateScreen);
+    }
+    let _told = disable_raw_mode();
+    let kept = STDERR.lock().map(|mut kept| kept.take()).unwrap_or_default();
+    if let Some(kept) = kept {
+        let _told = kept.give_back();
+    }
+}
+
+fn keep_stderr() -> std::io::Result<()> {
+    let stderr = std::io::stderr();
+    if !stderr.is_terminal() {
+        return Ok(());
+    }
+    let said = File::from(memfd_create("stderr", MemfdFlags::CLOEXEC)?);
+    let terminal = stderr.as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stderr(&said)?;
+    if let Ok(mut kept) = STDERR.lock() {
+        *kept = Some(Kept { terminal, said });
+    }
+    Ok(())
+}
+
+impl Kept {
+    fn give_back(mut self) -> std::io::Result<()> {
+        rustix::stdio::dup2_stderr(&self.terminal)?;
+        let all = self.said.stream_position()?;
+        self.said.rewind()?;
+        let mut said = Vec::new();
+        self.said.take(SAID).read_to_end(&mut said)?;
+        let mut stderr = std::io::stderr();
+        stderr.write_all(&said)?;
+        if all > SAID {
+            writeln!(stderr, "warning: {} bytes more were written to standard error", all - SAID)?;
+        }
+        Ok(())
+    }
+}

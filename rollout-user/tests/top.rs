@@ -1,0 +1,10 @@
+//! The full screen: pictures of given moments of updates, made in memory. In: scenarios and recordings. Out: text of screens.
+
+#[path = "top/hostile.rs"]
+mod hostile;
+#[path = "top/looks.rs"]
+mod looks;
+#[path = "top/moments.rs"]
+mod moments;
+#[path = "top/play.rs"]
+mod play;
