@@ -12,6 +12,8 @@ mod files;
 mod generated;
 #[path = "cli/help.rs"]
 mod help;
+#[path = "cli/no_terminal.rs"]
+mod no_terminal;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/replay.rs"]

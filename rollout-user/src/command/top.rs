@@ -87,10 +87,10 @@ pub fn run(args: &Args, color: bool) -> anyhow::Result<ExitCode> {
     top.advance(u64::MAX, session.skipped());
     let footer = top.footer();
     if let Some(summary) = session.finish(Phase::Ended)? {
-        trace::tell(&summary);
+        screen::say(&trace::told(&summary));
     }
     outcome?;
-    eprint!("{}", footer.text());
+    screen::say(&footer.text());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -90,7 +90,7 @@ pub fn run(args: &Trace, color: bool) -> anyhow::Result<ExitCode> {
         _ => Phase::Ended,
     };
     if let Some(summary) = session.finish(ended)? {
-        tell(&summary);
+        eprint!("{}", told(&summary));
     }
     match outcome {
         Err(error) if error.kind() == ErrorKind::TimedOut => {
@@ -137,11 +137,16 @@ fn follow(
     stream.end(monotonic_ns(), out)
 }
 
-pub(super) fn tell(summary: &Summary) {
-    eprintln!("recorded {} records to {}", summary.records, summary.path.display());
+/// What became of the recording.
+pub(super) fn told(summary: &Summary) -> String {
+    let mut text = format!("recorded {} records to {}\n", summary.records, summary.path.display());
     if let Some(why) = &summary.stopped {
-        eprintln!("warning: recording stopped early, {} records are missing: {why}", summary.lost);
+        let lost = summary.lost;
+        text.push_str(&format!(
+            "warning: recording stopped early, {lost} records are missing: {why}\n"
+        ));
     }
+    text
 }
 
 /// The flags that nothing satisfies without the cluster.

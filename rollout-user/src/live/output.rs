@@ -4,14 +4,18 @@
 //! `TimedOut` when the run is to end and nobody takes them.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::io::{ErrorKind, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 /// How long one wait for the reader takes before the question is asked again.
 const TICK_MS: i64 = 50;
 /// A reader that takes nothing for so long after the run is to end has stopped.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Until a terminal that was writable and took nothing is asked again.
+const AGAIN: Duration = Duration::from_millis(5);
 /// A pipe that is writable takes so many bytes without blocking (`PIPE_BUF`).
 const AT_ONCE: usize = 4096;
 
@@ -25,21 +29,49 @@ pub struct Output<F> {
 impl<F: Fn() -> bool> Output<F> {
     /// Writes to `file`; `is_over` tells whether the run is to end.
     pub fn new(file: OwnedFd, is_over: F) -> Output<F> {
+        let file = unblocked(&file).unwrap_or(file);
         Output { file, is_over, over_since: None }
     }
 
-    fn wait(&mut self) -> std::io::Result<()> {
+    /// What was written, if the reader took something within a tick.
+    fn attempt(&self, bytes: &[u8]) -> std::io::Result<Option<usize>> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: TICK_MS * 1_000_000 };
+        let mut watched = [PollFd::new(&self.file, PollFlags::OUT)];
+        match poll(&mut watched, Some(&timeout)) {
+            // Ready, or closed at the other end, which the write will say.
+            Ok(1..) => {}
+            Ok(0) | Err(Errno::INTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        match rustix::io::write(&self.file, bytes) {
+            Ok(count) => Ok(Some(count)),
+            Err(Errno::AGAIN | Errno::INTR) => {
+                std::thread::sleep(AGAIN);
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A terminal counts as writable when it has room for one byte, and a longer write then waits for the rest: it is opened
+/// once more, for writes that do not wait. Others who hold it are not concerned.
+fn unblocked(file: &OwnedFd) -> Option<OwnedFd> {
+    if !rustix::termios::isatty(file) {
+        return None;
+    }
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).ok()
+}
+
+impl<F: Fn() -> bool> Write for Output<F> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let part = bytes.get(..AT_ONCE).unwrap_or(bytes);
         loop {
-            let timeout = Timespec { tv_sec: 0, tv_nsec: TICK_MS * 1_000_000 };
-            let mut watched = [PollFd::new(&self.file, PollFlags::OUT)];
-            match poll(&mut watched, Some(&timeout)) {
-                // Ready, or closed at the other end, which the write will say.
-                Ok(1..) => {
-                    self.over_since = None;
-                    return Ok(());
-                }
-                Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+            if let Some(count) = self.attempt(part)? {
+                self.over_since = None;
+                return Ok(count);
             }
             if (self.is_over)() {
                 let since = *self.over_since.get_or_insert_with(Instant::now);
@@ -48,14 +80,6 @@ impl<F: Fn() -> bool> Output<F> {
                 }
             }
         }
-    }
-}
-
-impl<F: Fn() -> bool> Write for Output<F> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.wait()?;
-        let part = bytes.get(..AT_ONCE).unwrap_or(bytes);
-        Ok(rustix::io::write(&self.file, part)?)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -83,6 +107,19 @@ mod tests {
             assert_eq!(thread.join().expect("no panic"), Err(ErrorKind::TimedOut));
         });
         drop(reader);
+    }
+
+    #[test]
+    fn a_terminal_that_nobody_reads_does_not_keep_a_run_from_its_end() {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+        grantpt(&master).expect("its other end");
+        unlockpt(&master).expect("its other end");
+        let name = ptsname(&master, Vec::new()).expect("its name");
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let terminal = rustix::fs::open(name, flags, Mode::empty()).expect("its other end");
+        let written = Output::new(terminal, || true).write_all(&vec![b'x'; 4 << 20]);
+        assert_eq!(written.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In: nothing. Out: raw mode and the alternate screen, for as long as [`Screen`] lives. What is written to standard error
 //! meanwhile would stand across the picture: it is kept and printed afterwards.
 
+use super::output::Output;
 use crate::error::hinted;
 use anyhow::Context;
 use ratatui::crossterm::cursor::{Hide, Show};
@@ -10,16 +11,13 @@ use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
 use std::fs::File;
-use std::io::{IsTerminal, Read, Seek, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{BufWriter, IsTerminal, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once};
 
-/// A terminal that takes nothing for so long, s, is not told that the screen is over.
-const PATIENCE_S: i64 = 1;
 /// Bytes of what was written to standard error that are printed afterwards.
 const SAID: u64 = 64 * 1024;
 
@@ -89,18 +87,27 @@ pub fn restore() {
     if !ENTERED.swap(false, Ordering::SeqCst) {
         return;
     }
-    let stdout = std::io::stdout();
-    let timeout = Timespec { tv_sec: PATIENCE_S, tv_nsec: 0 };
-    let ready = poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], Some(&timeout));
-    if matches!(ready, Ok(1..)) {
-        // There is nobody left to tell if this fails.
-        let _told = execute!(std::io::stdout(), Show, LeaveAlternateScreen);
-    }
+    // There is nobody left to tell if this fails.
+    let _told = patient(std::io::stdout().as_fd())
+        .and_then(|mut out| execute!(out, Show, LeaveAlternateScreen));
     let _told = disable_raw_mode();
     let kept = STDERR.lock().map(|mut kept| kept.take()).unwrap_or_default();
     if let Some(kept) = kept {
         let _told = kept.give_back();
     }
+}
+
+/// Prints to standard error, unless nobody takes it.
+pub fn say(text: &str) {
+    let said =
+        patient(std::io::stderr().as_fd()).and_then(|mut out| out.write_all(text.as_bytes()));
+    // There is nobody left to tell if this fails.
+    let _said = said;
+}
+
+/// A way to a terminal that is given up when nothing is taken.
+fn patient(to: BorrowedFd<'_>) -> std::io::Result<impl Write> {
+    Ok(BufWriter::new(Output::new(to.try_clone_to_owned()?, || true)))
 }
 
 fn keep_stderr() -> std::io::Result<()> {
@@ -124,11 +131,10 @@ impl Kept {
         self.said.rewind()?;
         let mut said = Vec::new();
         self.said.take(SAID).read_to_end(&mut said)?;
-        let mut stderr = std::io::stderr();
-        stderr.write_all(&said)?;
         if all > SAID {
-            writeln!(stderr, "warning: {} bytes more were written to standard error", all - SAID)?;
+            let more = format!("warning: {} bytes more were written here\n", all - SAID);
+            said.extend(more.into_bytes());
         }
-        Ok(())
+        patient(self.terminal.as_fd())?.write_all(&said)
     }
 }

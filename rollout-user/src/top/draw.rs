@@ -76,7 +76,7 @@ pub fn draw(view: &View, ui: &mut Ui, look: Look, area: Rect, buffer: &mut Buffe
     }
     head::draw(&view.head, ui, look, Rect { height: HEAD, ..area }, buffer);
     let room = area.height - HEAD - KEYS;
-    let shares = share(room, ui.focus, |panel| rows(view, ui, panel));
+    let shares = share(room, ui.focus, |panel| rows(view, ui, panel, area.width));
     let mut y = area.y + HEAD;
     for panel in PANELS {
         let height = shares.iter().find(|(one, _)| *one == panel).map_or(0, |(_, height)| *height);
@@ -99,13 +99,13 @@ pub fn draw(view: &View, ui: &mut Ui, look: Look, area: Rect, buffer: &mut Buffe
 }
 
 /// Rows that a panel could fill.
-fn rows(view: &View, ui: &Ui, panel: Panel) -> usize {
+fn rows(view: &View, ui: &Ui, panel: Panel, width: u16) -> usize {
     match panel {
         Panel::Updates => updates::rows(view, ui).len(),
         Panel::Pods => pods::rows(view, ui).len(),
         Panel::Backends => backends::rows(view, ui).len(),
         Panel::Events => events::rows(view, ui).len(),
-        Panel::Losses => losses::rows(view, ui).len(),
+        Panel::Losses => losses::rows(view, ui, width).len(),
     }
 }
 

@@ -8,6 +8,7 @@ mod child;
 mod connects;
 mod faults;
 mod filters;
+mod full_screen;
 pub mod harness;
 mod ipvs;
 mod ipvs_admin;
@@ -88,6 +89,9 @@ pub const TESTS: &[Test] = tests![
     Everywhere losses::a_burst_into_a_small_ring_is_delivered_or_counted_exactly,
     Everywhere losses::a_full_map_of_attempts_is_counted,
     Native stopped_reader::a_stopped_pager_stops_neither_the_trace_nor_its_recording,
+    Native full_screen::a_full_screen_shows_events_follows_its_size_and_ends_with_q,
+    Native full_screen::whatever_ends_it_the_terminal_is_given_back,
+    Native full_screen::a_terminal_that_is_not_read_does_not_keep_it_from_ending,
     Everywhere tables_conntrack::f14_every_choice_is_seen_for_accepted_and_refused_backends_of_both_families,
     Everywhere tables_conntrack::f14_events_that_did_not_fit_are_a_loss,
     Everywhere tables_conntrack::f14_the_time_is_the_kernels_where_it_gives_one,

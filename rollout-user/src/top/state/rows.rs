@@ -125,7 +125,7 @@ impl Top {
             (footer.skipped, Tone::Bad, "records skipped: this display was too slow"),
             (footer.overtaken, Tone::Slow, "events out of order: they came too late"),
             (
-                self.unplaced.total().syns,
+                self.setting.cluster.as_ref().map_or(0, |_| self.unplaced.total().syns),
                 Tone::Calm,
                 "SYNs to no pod that is surely known: in the counts of no pod",
             ),
