@@ -16,6 +16,7 @@ pub mod report;
 mod stamped;
 mod statements;
 mod verdict;
+mod way_in;
 mod window;
 pub mod workload;
 
@@ -69,9 +70,9 @@ impl Explainer {
         self.endpoints.take(record);
     }
 
-    /// Deployments that the recording tells of so far, as `namespace/name`.
-    pub fn deployments(&self) -> BTreeSet<String> {
-        self.observations.deployments()
+    /// Workloads that the recording tells of so far.
+    pub fn targets(&self) -> BTreeSet<Target> {
+        self.observations.targets()
     }
 
     /// Ends the first pass.
@@ -159,6 +160,7 @@ impl Reading {
             pre_stop,
             update: statements::update(&workload, &base),
             windows,
+            ways_in: way_in::ways_in(&attempts),
             pods,
             failures: group(&|a| user(a) && a.failed && !a.baseline),
             slowed: group(&|a| user(a) && a.slowed && !a.baseline),

@@ -16,6 +16,7 @@ Start it, wait for `watching`, then start the update. Ctrl-C ends it early, with
 Examples:
   rollout watch deployment/web -n shop
   rollout watch deployment/web --timeout 10m -o json > report.json
+  rollout watch statefulset/db -n shop --restart
 
 Exit codes:
   0  the update was seen whole, with traffic, without gaps, and nothing failed
@@ -259,7 +260,7 @@ pub enum TraceOutput {
 /// `rollout watch`.
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// The workload, as `deployment/NAME`.
+    /// The workload, as `deployment/NAME`, `statefulset/NAME` or `daemonset/NAME`.
     #[arg(value_name = "WORKLOAD", value_parser = value::workload)]
     pub workload: value::Workload,
     /// Its namespace [default: the context's, else `default`].

@@ -94,6 +94,12 @@ pub enum Body {
     ReplicaSet(cluster::Observed<cluster::ReplicaSet>),
     /// A Deployment as the watch saw it.
     Deployment(cluster::Observed<cluster::Deployment>),
+    /// A StatefulSet as the watch saw it.
+    StatefulSet(cluster::Observed<cluster::StatefulSet>),
+    /// A DaemonSet as the watch saw it.
+    DaemonSet(cluster::Observed<cluster::DaemonSet>),
+    /// A ControllerRevision as the watch saw it.
+    ControllerRevision(cluster::Observed<cluster::ControllerRevision>),
     /// A watch is in sync, cut, or behind.
     Watch(cluster::WatchState),
 

@@ -18,5 +18,7 @@ mod objects;
 mod run;
 #[path = "cluster/server.rs"]
 mod server;
+#[path = "cluster/sets.rs"]
+mod sets;
 #[path = "cluster/target.rs"]
 mod target;

@@ -33,6 +33,10 @@ mod replay;
 mod scenarios;
 #[path = "report/schema.rs"]
 mod schema;
+#[path = "report/services.rs"]
+mod services;
+#[path = "report/sets.rs"]
+mod sets;
 #[path = "report/world.rs"]
 #[allow(dead_code, reason = "the builder serves several tests")]
 mod world;

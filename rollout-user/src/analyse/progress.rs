@@ -4,7 +4,8 @@
 //! decision when `watch` may end. Provisional: the report judges anew from the whole recording. Touches no clock.
 //!
 //! Revisions are told apart by `pod-template-hash`; which is the newest says the ReplicaSets' revision annotation, which
-//! a roll-back moves to an older hash.
+//! a roll-back moves to an older hash. StatefulSets and DaemonSets have `controller-revision-hash` and ControllerRevisions
+//! for the same. Pods are told apart by UID: those of a StatefulSet have the names of their predecessors.
 
 mod pods;
 
@@ -79,6 +80,8 @@ struct Baseline {
 pub struct Progress {
     target: Target,
     deployment: Option<Deployment>,
+    /// Its generation when it was seen first.
+    first_generation: i64,
     sets: BTreeMap<String, Set>,
     pods: Pods,
     in_sync: BTreeSet<&'static str>,
@@ -92,7 +95,9 @@ pub struct Progress {
 }
 
 /// The watches whose first lists make the baseline.
-const NEEDED: [&str; 3] = ["deployments", "pods", "replicasets"];
+fn needed(target: &Target) -> [&'static str; 3] {
+    [target.resource(), "pods", target.revisions()]
+}
 
 impl Progress {
     /// Nothing known yet.
@@ -100,6 +105,7 @@ impl Progress {
         Progress {
             target,
             deployment: None,
+            first_generation: 0,
             sets: BTreeMap::new(),
             pods: Pods::default(),
             in_sync: BTreeSet::new(),
@@ -115,13 +121,17 @@ impl Progress {
     /// Takes one record; says whether the state is another one now.
     pub fn observe(&mut self, record: &Record) -> bool {
         let before = self.state;
-        match &record.body {
-            Body::Deployment(observed) => self.observe_deployment(observed),
-            Body::ReplicaSet(observed) => self.observe_set(observed),
-            Body::Pod(observed) => self.pods.observe(&self.target, observed),
-            Body::Watch(watch) => self.observe_watch(watch),
-            Body::Phase(Phase::Watching) => self.in_sync.extend(NEEDED),
-            _ => return false,
+        if let Some((kind, observed)) = record.body.workload() {
+            self.observe_deployment(kind, observed);
+        } else if let Some(observed) = record.body.revision() {
+            self.observe_set(observed);
+        } else {
+            match &record.body {
+                Body::Pod(observed) => self.pods.observe(&self.target, observed),
+                Body::Watch(watch) => self.observe_watch(watch),
+                Body::Phase(Phase::Watching) => self.in_sync.extend(needed(&self.target)),
+                _ => return false,
+            }
         }
         if !matches!(before, State::Complete | State::Deleted) {
             self.judge(record.time_ns);
@@ -198,29 +208,34 @@ impl Progress {
         if let Some(missing) = self.incomplete(deployment) {
             return Some(missing);
         }
-        let old = self.pods.count(|hash| self.is_new(hash)).old.there();
+        let old = self.pods.to_go(|hash| self.is_new(hash), |name| deployment.keeps(name));
         (old > 0).then_some(Missing::OldPods(old))
     }
 
-    fn observe_deployment(&mut self, observed: &Observed<Deployment>) {
+    fn observe_deployment(&mut self, kind: &str, observed: Observed<&Deployment>) {
         let meta = &observed.object.meta;
-        if meta.namespace != self.target.namespace || meta.name != self.target.name {
+        if kind != self.target.kind
+            || meta.namespace != self.target.namespace
+            || meta.name != self.target.name
+        {
             return;
         }
         if observed.present {
+            if self.deployment.is_none() {
+                self.first_generation = observed.object.generation;
+            }
             self.deployment = Some(observed.object.clone());
         } else if self.deployment.as_ref().is_none_or(|known| known.meta.uid == meta.uid) {
             self.state = State::Deleted;
         }
     }
 
-    fn observe_set(&mut self, observed: &Observed<ReplicaSet>) {
-        let set = &observed.object;
-        let ours =
-            set.meta.namespace == self.target.namespace
-                && set.meta.owner.as_ref().is_some_and(|owner| {
-                    owner.kind == "Deployment" && owner.name == self.target.name
-                });
+    fn observe_set(&mut self, observed: Observed<&ReplicaSet>) {
+        let set = observed.object;
+        let ours = set.meta.namespace == self.target.namespace
+            && set.meta.owner.as_ref().is_some_and(|owner| {
+                owner.kind == self.target.kind && owner.name == self.target.name
+            });
         if !ours {
             return;
         }
@@ -238,7 +253,8 @@ impl Progress {
         if watch.scope != scope || watch.change != WatchChange::Synced {
             return;
         }
-        self.in_sync.extend(NEEDED.iter().filter(|needed| **needed == watch.resource));
+        let needed = needed(&self.target).into_iter().filter(|needed| *needed == watch.resource);
+        self.in_sync.extend(needed);
     }
 
     fn newest(&self) -> Option<&Set> {
@@ -264,7 +280,7 @@ impl Progress {
         }
         let Some(deployment) = self.deployment.clone() else { return };
         if self.baseline.is_none() {
-            if self.in_sync.len() < NEEDED.len() {
+            if self.in_sync.len() < needed(&self.target).len() {
                 return;
             }
             self.set_baseline(&deployment);
@@ -293,10 +309,12 @@ impl Progress {
         let newest = self.newest();
         let hash = newest.map(|set| set.hash.clone());
         let revision = newest.map_or(0, |set| set.revision);
-        let counts = self.pods.count(|pod| hash.as_deref() == Some(pod));
-        let old = counts.old;
-        self.came_in_the_middle = deployment.replicas > deployment.updated
-            || (hash.is_some() && old.there() > old.terminating);
+        let is_new = |pod: &str| hash.as_deref() == Some(pod);
+        let going = self.pods.count(is_new).old.terminating;
+        let old = self.pods.to_go(is_new, |name| deployment.keeps(name));
+        self.came_in_the_middle = deployment.replicas
+            > deployment.updated.saturating_add(deployment.kept())
+            || (hash.is_some() && old > going);
         let sets = self.sets.values().map(|set| set.hash.clone());
         let hashes = sets.chain(self.pods.hashes()).collect();
         let digest = deployment.template_digest.clone();
@@ -333,25 +351,34 @@ impl Progress {
     /// may lag behind the ReplicaSets'.
     fn incomplete(&self, deployment: &Deployment) -> Option<Missing> {
         let baseline = self.baseline.as_ref()?;
-        let newest = self.newest().map_or(0, |set| set.revision);
-        let behind = deployment.revision.is_some_and(|revision| revision < newest);
-        let unchanged = deployment.template_digest == baseline.digest
-            && deployment.revision.unwrap_or(0) <= baseline.revision;
+        let newest = self.newest();
+        let number = newest.map_or(0, |set| set.revision);
+        let behind = deployment.revision.is_some_and(|revision| revision < number)
+            || newest.is_some_and(|set| deployment.counts_another(&set.hash));
+        let unchanged = match deployment.revision {
+            Some(revision) => {
+                deployment.template_digest == baseline.digest && revision <= baseline.revision
+            }
+            // A roll-back brings the first template back, and there is no number that tells.
+            None => deployment.generation <= self.first_generation,
+        };
         if deployment.observed_generation < deployment.generation
             || behind
             || (unchanged && !self.came_in_the_middle)
         {
             return Some(Missing::Observed);
         }
-        if deployment.updated < deployment.desired {
-            let (have, want) = (deployment.updated, deployment.desired);
+        let kept = deployment.kept();
+        let (have, want) = (deployment.updated, deployment.desired - kept);
+        if have < want {
             return Some(Missing::Updated { have, want });
         }
-        if deployment.replicas > deployment.updated {
-            return Some(Missing::OldReplicas(deployment.replicas - deployment.updated));
+        let staying = deployment.updated.saturating_add(kept);
+        if deployment.replicas > staying {
+            return Some(Missing::OldReplicas(deployment.replicas - staying));
         }
-        if deployment.available < deployment.updated {
-            let (have, want) = (deployment.available, deployment.updated);
+        let (have, want) = (deployment.available, staying);
+        if have < want {
             return Some(Missing::Available { have, want });
         }
         None

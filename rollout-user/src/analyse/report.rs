@@ -10,6 +10,7 @@ pub mod pod;
 pub mod pre_stop;
 pub mod update;
 pub mod verdict;
+pub mod way_in;
 
 use crate::record::meta::{DataPath, LeftOut, Stage, Target};
 use attempt::Attempt;
@@ -20,6 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use update::{Update, Windows};
 use verdict::{BlindSpot, Group, Verdict};
+use way_in::WayIn;
 
 /// Version of the JSON form of [`Report`].
 pub const REPORT_VERSION: u32 = 2;
@@ -68,6 +70,9 @@ pub struct Report {
     pub update: Option<Update>,
     /// The three windows; `None` where no update was seen.
     pub windows: Option<Windows>,
+    /// Which Services and ports users dialled during the update, the most used first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways_in: Vec<WayIn>,
     /// The workload's pods: old ones first, each by creation.
     pub pods: Vec<PodRow>,
     /// Users' attempts that failed during the update, grouped.

@@ -32,6 +32,7 @@ pub fn source(facts: &Facts, workload: &Workload, base: &TimeBase) -> Option<Sou
 pub fn update(workload: &Workload, base: &TimeBase) -> Option<Update> {
     let episode = workload.episode.as_ref()?;
     let last = workload.deployments.last().map(|version| &version.what);
+    let rolling = last.and_then(|d| d.rolling.as_ref());
     let watching_ns = episode.start.map_or(0, |start| start.seen_ns);
     let replaced = |hash: &str| {
         hash != episode.to.template_hash
@@ -54,6 +55,9 @@ pub fn update(workload: &Workload, base: &TimeBase) -> Option<Update> {
         paused: last.is_some_and(|d| d.paused),
         replicas: last.map_or(0, |d| d.desired),
         strategy: last.map(|d| d.strategy.clone()).unwrap_or_default(),
+        max_unavailable: rolling.and_then(|rolling| rolling.max_unavailable.clone()),
+        max_surge: rolling.and_then(|rolling| rolling.max_surge.clone()),
+        partition: rolling.map_or(0, |rolling| rolling.partition),
     })
 }
 

@@ -9,7 +9,7 @@ use super::report::attempt::{Backend, Role, Syn};
 use super::report::update::Revision;
 use super::stamped::Stamped;
 use crate::attribute::tag::ServiceTag;
-use crate::record::cluster::{Deployment, EndpointSlice, Observed, Pod, ReplicaSet, Service};
+use crate::record::cluster::{Deployment, EndpointSlice, Meta, Observed, Pod, ReplicaSet, Service};
 use crate::record::meta::Target;
 use crate::record::{Body, Record};
 use change::Episode;
@@ -19,7 +19,8 @@ use std::net::SocketAddr;
 /// Cluster observations that may concern the workload.
 #[derive(Debug, Default)]
 pub struct Observations {
-    deployments: Vec<Stamped<Observed<Deployment>>>,
+    /// By kind; StatefulSets and DaemonSets in a Deployment's terms.
+    deployments: BTreeMap<&'static str, Vec<Stamped<Observed<Deployment>>>>,
     replica_sets: Vec<Stamped<Observed<ReplicaSet>>>,
     pods: Vec<Stamped<Observed<Pod>>>,
     /// Every endpoint's pod that a slice ever had: Service → pod UIDs.
@@ -42,11 +43,13 @@ pub struct Spec {
 /// A pod of the workload, over its whole life.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
+    /// Its name: pods of a StatefulSet pass it on.
+    pub name: String,
     /// What its spec says of its end.
     pub spec: Spec,
     /// Names of its containers.
     pub containers: Vec<String>,
-    /// `pod-template-hash`.
+    /// `pod-template-hash`, or what stands for it.
     pub hash: String,
     /// First observation, ns.
     pub first_ns: u64,
@@ -65,9 +68,9 @@ pub struct Workload {
     pub members: BTreeMap<String, Member>,
     /// Its update.
     pub episode: Option<Episode>,
-    /// The Deployment's versions, by time.
+    /// The workload's own versions, by time.
     pub deployments: Vec<Stamped<Deployment>>,
-    /// Its ReplicaSets' versions, by time.
+    /// Its revisions' versions, by time.
     pub replica_sets: Vec<Stamped<ReplicaSet>>,
     services: BTreeSet<(String, String)>,
     addresses: BTreeSet<SocketAddr>,
@@ -76,9 +79,13 @@ pub struct Workload {
 impl Observations {
     /// Takes a record in; others than cluster observations are left alone.
     pub fn take(&mut self, record: &Record) {
+        if let Some((kind, seen)) = record.body.workload() {
+            self.deployments.entry(kind).or_default().push(Stamped::of(record, &seen.cloned()));
+        }
+        if let Some(seen) = record.body.revision() {
+            self.replica_sets.push(Stamped::of(record, &seen.cloned()));
+        }
         match &record.body {
-            Body::Deployment(seen) => self.deployments.push(Stamped::of(record, seen)),
-            Body::ReplicaSet(seen) => self.replica_sets.push(Stamped::of(record, seen)),
             Body::Pod(seen) => self.pods.push(Stamped::of(record, seen)),
             Body::EndpointSlice(seen) => self.take_slice(&seen.object),
             Body::Service(seen) => {
@@ -90,10 +97,17 @@ impl Observations {
         }
     }
 
-    /// Deployments that were seen, as `namespace/name`.
-    pub fn deployments(&self) -> BTreeSet<String> {
-        let metas = self.deployments.iter().map(|seen| &seen.what.object.meta);
-        metas.map(|meta| format!("{}/{}", meta.namespace, meta.name)).collect()
+    /// Workloads that were seen.
+    pub fn targets(&self) -> BTreeSet<Target> {
+        let target = |kind: &str, meta: &Meta| Target {
+            kind: kind.to_owned(),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+        };
+        let of_kind = |(kind, seen): (&&str, &Vec<Stamped<Observed<Deployment>>>)| {
+            seen.iter().map(|one| target(kind, &one.what.object.meta)).collect::<Vec<_>>()
+        };
+        self.deployments.iter().flat_map(of_kind).collect()
     }
 
     fn take_slice(&mut self, slice: &EndpointSlice) {
@@ -112,7 +126,9 @@ impl Observations {
             let meta = &d.what.object.meta;
             meta.namespace == target.namespace && meta.name == target.name
         };
-        let mut deployments: Vec<_> = deployments.into_iter().filter(is_target).collect();
+        let mut of_kind = deployments;
+        let of_kind = of_kind.remove(target.kind.as_str()).unwrap_or_default();
+        let mut deployments: Vec<_> = of_kind.into_iter().filter(is_target).collect();
         deployments.sort_by_key(Stamped::order);
         let uids: BTreeSet<&str> =
             deployments.iter().map(|d| d.what.object.meta.uid.as_str()).collect();
@@ -168,7 +184,7 @@ fn selects(selector: &BTreeMap<String, String>, labels: &BTreeMap<String, String
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
-/// The workload's pods: owned by one of its ReplicaSets, or by one that was never seen but is named after it.
+/// The workload's pods: owned by it, or by one of its ReplicaSets, or by one that was never seen but is named after it.
 fn members(
     target: &Target,
     replica_sets: &[Stamped<Observed<ReplicaSet>>],
@@ -181,14 +197,9 @@ fn members(
     let mut members: BTreeMap<String, Member> = BTreeMap::new();
     for pod in pods {
         let meta = &pod.what.object.meta;
-        let Some(owner) = meta.owner.as_ref().filter(|owner| owner.kind == "ReplicaSet") else {
-            continue;
-        };
-        let label = meta.labels.get("pod-template-hash").map(String::as_str);
-        let named = |hash: &&str| owner.name == format!("{}-{hash}", target.name);
-        let by_name = label.filter(named).filter(|_| meta.namespace == target.namespace);
-        let Some(hash) = hashes.get(owner.uid.as_str()).copied().or(by_name) else { continue };
+        let Some(hash) = hash_of(target, &hashes, &pod.what.object) else { continue };
         let member = members.entry(meta.uid.clone()).or_insert_with(|| Member {
+            name: meta.name.clone(),
             spec: spec(&pod.what.object, Spec::default()),
             containers: pod.what.object.containers.iter().map(|one| one.name.clone()).collect(),
             hash: hash.to_owned(),
@@ -206,6 +217,23 @@ fn members(
         }
     }
     members
+}
+
+/// The revision of a pod that is the workload's.
+fn hash_of<'a>(target: &Target, sets: &BTreeMap<&str, &'a str>, pod: &'a Pod) -> Option<&'a str> {
+    let (meta, owner) = (&pod.meta, pod.meta.owner.as_ref()?);
+    let own_namespace = meta.namespace == target.namespace;
+    if target.owns_pods() {
+        // A set that is made again under its name is the same workload.
+        let own = owner.kind == target.kind && owner.name == target.name && own_namespace;
+        return own.then(|| pod.revision_hash().unwrap_or_default());
+    }
+    if owner.kind != "ReplicaSet" {
+        return None;
+    }
+    let named = |hash: &&str| owner.name == format!("{}-{hash}", target.name);
+    let by_name = pod.revision_hash().filter(named).filter(|_| own_namespace);
+    sets.get(owner.uid.as_str()).copied().or(by_name)
 }
 
 /// What a version of a pod says of its end, after what earlier versions said. Seconds are never negative; what is, is left

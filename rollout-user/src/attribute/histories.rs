@@ -89,6 +89,14 @@ impl Histories {
             }
             Body::Service(observed) => self.services.observe(time_ns, id, observed),
             Body::ReplicaSet(observed) => self.workloads.observe_set(time_ns, observed),
+            Body::ControllerRevision(revision) => {
+                let observed = Observed {
+                    present: revision.present,
+                    not_before_ns: revision.not_before_ns,
+                    object: revision.object.0.clone(),
+                };
+                self.workloads.observe_set(time_ns, &observed);
+            }
             Body::Deployment(observed) => {
                 self.workloads.observe_deployment(time_ns, id, observed);
             }
@@ -120,7 +128,7 @@ impl Histories {
         known.node = known.node.take().max(pod.node.clone());
         let owner = meta.owner.clone().map(|owner| (owner.kind, owner.name, owner.uid));
         known.owner = known.owner.take().max(owner);
-        let hash = meta.labels.get("pod-template-hash").cloned();
+        let hash = pod.revision_hash().map(str::to_owned);
         known.template_hash = known.template_hash.take().max(hash);
         known.history.observe(time_ns, id, observed);
         known.life = OnceLock::new();
@@ -386,7 +394,11 @@ impl Histories {
             };
         };
         let set = pod.owner.as_ref().and_then(|(_, _, uid)| self.workloads.of_set(uid));
-        let revision = set.as_ref().and_then(|(_, revision)| *revision);
+        let direct = || {
+            let (_, _, owner) = pod.owner.as_ref()?;
+            self.workloads.of_revision(owner, pod.template_hash.as_deref()?)
+        };
+        let revision = set.as_ref().and_then(|(_, revision)| *revision).or_else(direct);
         PodRef {
             namespace: pod.namespace.clone(),
             name: pod.name.clone(),

@@ -44,6 +44,8 @@ pub struct DeploymentSeen {
 #[derive(Debug, Clone)]
 struct Set {
     name: String,
+    /// UID of the StatefulSet or DaemonSet whose revision it is, and the hash.
+    revision_of: Option<(String, String)>,
     deployment: Option<String>,
     /// By (resource version, arrival): the revision annotation, which moves when a Deployment is rolled back.
     revisions: BTreeMap<(u64, u64), Option<u64>>,
@@ -59,9 +61,12 @@ pub(super) struct Workloads {
 impl Workloads {
     pub fn observe_set(&mut self, time_ns: u64, observed: &Observed<ReplicaSet>) {
         let set = &observed.object;
-        let owner = set.meta.owner.as_ref().filter(|owner| owner.kind == "Deployment");
+        let owner = set.meta.owner.as_ref();
+        let direct = owner.filter(|one| matches!(one.kind.as_str(), "StatefulSet" | "DaemonSet"));
+        let owner = owner.filter(|owner| owner.kind == "Deployment");
         let entry = self.sets.entry(set.meta.uid.clone()).or_insert_with(|| Set {
             name: set.meta.name.clone(),
+            revision_of: direct.map(|owner| (owner.uid.clone(), set.template_hash.clone())),
             deployment: owner.map(|owner| owner.name.clone()),
             revisions: BTreeMap::new(),
         });
@@ -91,6 +96,15 @@ impl Workloads {
         let name = set.deployment.clone().unwrap_or_else(|| set.name.clone());
         let revision = set.revisions.values().rev().find_map(|revision| *revision);
         Some((name, revision))
+    }
+
+    /// The number of a revision of the StatefulSet or DaemonSet with this UID.
+    pub fn of_revision(&self, owner: &str, hash: &str) -> Option<u64> {
+        let is = |set: &&Set| {
+            set.revision_of.as_ref().is_some_and(|(of, its)| (&**of, &**its) == (owner, hash))
+        };
+        let revisions = self.sets.values().filter(is);
+        revisions.filter_map(|set| set.revisions.values().rev().find_map(|one| *one)).max()
     }
 
     /// The Deployment's newest revision that was seen.

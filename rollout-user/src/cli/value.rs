@@ -31,7 +31,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 /// A workload without its namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
-    /// `Deployment`.
+    /// `Deployment`, `StatefulSet` or `DaemonSet`.
     pub kind: String,
     /// Its name.
     pub name: String,
@@ -44,24 +44,23 @@ impl Workload {
     }
 }
 
-/// Parses `deployment/NAME`, with kubectl's short names.
+/// Parses `deployment/NAME`, `statefulset/NAME` and `daemonset/NAME`, with kubectl's short names.
 ///
 /// # Errors
 /// When the kind is not supported or the name is missing.
 pub fn workload(text: &str) -> Result<Workload, String> {
-    let form = "give the workload as `deployment/NAME`";
-    let (kind, name) = text.split_once('/').ok_or(form)?;
-    let known = ["deployment", "deployments", "deploy", "deployment.apps", "deployments.apps"];
-    if !known.contains(&kind.to_ascii_lowercase().as_str()) {
+    let form = "give the workload as `deployment/NAME`, `statefulset/NAME` or `daemonset/NAME`";
+    let (word, name) = text.split_once('/').ok_or(form)?;
+    let Some(kind) = Target::kind_of(word) else {
         return Err(format!(
             "workloads of kind `{}` cannot be watched; {form}",
-            kind.escape_debug()
+            word.escape_debug()
         ));
-    }
+    };
     if name.is_empty() || name.contains('/') {
         return Err(form.to_owned());
     }
-    Ok(Workload { kind: "Deployment".to_owned(), name: name.to_owned() })
+    Ok(Workload { kind: kind.to_owned(), name: name.to_owned() })
 }
 
 #[cfg(test)]
@@ -88,9 +87,14 @@ mod tests {
 
     #[test]
     fn workloads() {
-        let serv = Workload { kind: "Deployment".into(), name: "serv".into() };
-        for good in ["deployment/serv", "deploy/serv", "deployment.apps/serv"] {
-            assert_eq!(workload(good).as_ref(), Ok(&serv));
+        for (good, kind) in [
+            ("deployment/serv", "Deployment"),
+            ("deploy/serv", "Deployment"),
+            ("sts/serv", "StatefulSet"),
+            ("daemonset.apps/serv", "DaemonSet"),
+        ] {
+            let serv = Workload { kind: kind.into(), name: "serv".into() };
+            assert_eq!(workload(good), Ok(serv));
         }
         for bad in ["serv", "deployment/", "cronjob/x", "deployment/a/b", "\u{1b}[31m/x"] {
             let error = workload(bad).expect_err(bad);

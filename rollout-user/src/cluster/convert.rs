@@ -3,10 +3,12 @@
 //! In: `wire` values. Out: `record::cluster` objects with the API's defaults applied. Text passes through as it is;
 //! labels beyond [`LABEL_BYTES`] are cut and counted.
 
+mod controlled;
 mod deployment;
 mod network;
 mod pod;
 
+pub(crate) use controlled::{from_controller_revision, from_daemon_set, from_stateful_set};
 pub(crate) use deployment::{from_deployment, from_replica_set};
 pub(crate) use network::{from_endpoint_slice, from_service};
 pub(crate) use pod::from_pod;

@@ -3,7 +3,10 @@
 use super::convert;
 use super::wire;
 use crate::record::Body;
-use crate::record::cluster::{Deployment, EndpointSlice, Meta, Observed, Pod, ReplicaSet, Service};
+use crate::record::cluster::{
+    ControllerRevision, DaemonSet, Deployment, EndpointSlice, Meta, Observed, Pod, ReplicaSet,
+    Service, StatefulSet,
+};
 use serde::de::DeserializeOwned;
 
 /// A kind of object.
@@ -37,7 +40,7 @@ pub(crate) trait Kind: Clone + Send + 'static {
 }
 
 macro_rules! kind {
-    ($kind:ident, $resource:literal, $api:literal, $convert:ident) => {
+    ($kind:ident, $resource:literal, $api:literal, $convert:ident, $($meta:tt).+) => {
         impl Kind for $kind {
             type Wire = wire::$kind;
             const RESOURCE: &'static str = $resource;
@@ -47,7 +50,7 @@ macro_rules! kind {
                 convert::$convert(wire)
             }
             fn meta(&self) -> &Meta {
-                &self.meta
+                &self.$($meta).+
             }
             fn body(observed: Observed<Self>) -> Body {
                 Body::$kind(observed)
@@ -56,8 +59,11 @@ macro_rules! kind {
     };
 }
 
-kind!(Pod, "pods", "/api/v1", from_pod);
-kind!(Service, "services", "/api/v1", from_service);
-kind!(EndpointSlice, "endpointslices", "/apis/discovery.k8s.io/v1", from_endpoint_slice);
-kind!(ReplicaSet, "replicasets", "/apis/apps/v1", from_replica_set);
-kind!(Deployment, "deployments", "/apis/apps/v1", from_deployment);
+kind!(Pod, "pods", "/api/v1", from_pod, meta);
+kind!(Service, "services", "/api/v1", from_service, meta);
+kind!(EndpointSlice, "endpointslices", "/apis/discovery.k8s.io/v1", from_endpoint_slice, meta);
+kind!(ReplicaSet, "replicasets", "/apis/apps/v1", from_replica_set, meta);
+kind!(Deployment, "deployments", "/apis/apps/v1", from_deployment, meta);
+kind!(StatefulSet, "statefulsets", "/apis/apps/v1", from_stateful_set, 0.meta);
+kind!(DaemonSet, "daemonsets", "/apis/apps/v1", from_daemon_set, 0.meta);
+kind!(ControllerRevision, "controllerrevisions", "/apis/apps/v1", from_controller_revision, 0.meta);

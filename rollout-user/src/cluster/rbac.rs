@@ -18,7 +18,7 @@ pub struct Rule {
 }
 
 /// All rules. Nothing is ever written, and no Secret or ConfigMap is read.
-pub const RULES: [Rule; 5] = [
+pub const RULES: [Rule; 8] = [
     Rule {
         group: "",
         resource: "pods",
@@ -48,6 +48,24 @@ pub const RULES: [Rule; 5] = [
         resource: "deployments",
         verbs: &["get", "list", "watch"],
         purpose: "when an update begins and ends",
+    },
+    Rule {
+        group: "apps",
+        resource: "statefulsets",
+        verbs: &["get", "list", "watch"],
+        purpose: "when an update of a StatefulSet begins and ends",
+    },
+    Rule {
+        group: "apps",
+        resource: "daemonsets",
+        verbs: &["get", "list", "watch"],
+        purpose: "when an update of a DaemonSet begins and ends",
+    },
+    Rule {
+        group: "apps",
+        resource: "controllerrevisions",
+        verbs: &["list", "watch"],
+        purpose: "revisions of StatefulSets and DaemonSets",
     },
 ];
 

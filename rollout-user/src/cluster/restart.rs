@@ -14,7 +14,8 @@ impl Cluster {
     pub async fn restart(&self, target: &Target) -> anyhow::Result<()> {
         let (namespace, name) =
             (request::encoded(&target.namespace), request::encoded(&target.name));
-        let url = format!("/apis/apps/v1/namespaces/{namespace}/deployments/{name}");
+        let resource = target.resource();
+        let url = format!("/apis/apps/v1/namespaces/{namespace}/{resource}/{name}");
         let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let annotations = json!({ RESTARTED_AT: now });
         let patch =
@@ -23,7 +24,7 @@ impl Cluster {
             Ok(_) => Ok(()),
             Err(failure) => {
                 let error = failure.at(&self.server, &self.source);
-                let what = format!("cannot restart deployment/{} (`--restart`)", target.name);
+                let what = format!("cannot restart {} (`--restart`)", target.title());
                 Err(error.context(what))
             }
         }

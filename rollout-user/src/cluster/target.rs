@@ -1,4 +1,4 @@
-//! What the user means by `deployment/serv`: the Deployment, its Services, its addresses and ports.
+//! What the user means by `deployment/serv`: the workload, its Services, its addresses and ports.
 //!
 //! In: a target's text and a namespace. Out: [`TargetInfo`], or an error that names what is close.
 
@@ -9,7 +9,7 @@ use super::kind::Kind;
 use super::wire::{self, Lenient, ListPage};
 use super::{Cluster, request};
 use crate::error::hinted;
-use crate::record::cluster::{Deployment, Service};
+use crate::record::cluster::{DaemonSet, Deployment, Service, StatefulSet};
 use crate::record::meta::Target;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 pub struct Workload {
     /// Kind, namespace, name.
     pub target: Target,
-    /// Label selector of its pods and ReplicaSets, as a query writes it.
+    /// Label selector of its pods and revisions, as a query writes it.
     pub selector: String,
 }
 
@@ -28,7 +28,7 @@ pub struct Workload {
 pub struct TargetInfo {
     /// For [`Scope`](super::Scope).
     pub workload: Workload,
-    /// As it is now.
+    /// As it is now; StatefulSets and DaemonSets in a Deployment's terms.
     pub deployment: Deployment,
     /// Services of its namespace whose selector matches its pods, by name.
     pub services: Vec<Service>,
@@ -45,32 +45,39 @@ pub(super) async fn find(
     spec: &str,
     namespace: &str,
 ) -> anyhow::Result<TargetInfo> {
-    let name = resolve::deployment_name(spec)?;
-    let path = Deployment::path(Some(namespace));
-    let url = format!("{path}/{}", request::encoded(name));
-    let answer = match request::get(&cluster.client, &url, cluster.timing.answer).await {
-        Ok(answer) => answer,
-        Err(Failure::NotFound(_)) => return Err(not_found(cluster, namespace, name).await),
+    let (kind, name) = resolve::kind_and_name(spec)?;
+    let (namespace, name) = (namespace.to_owned(), name.to_owned());
+    let target = Target { kind: kind.to_owned(), namespace, name };
+    let url = format!("{}/{}", collection(&target, true), request::encoded(&target.name));
+    let malformed = |error: serde_json::Error| {
+        Failure::Malformed(error.to_string()).at(&cluster.server, &cluster.source)
+    };
+    let found = match request::get(&cluster.client, &url, cluster.timing.answer).await {
+        Ok(answer) => resolve::read(kind, &answer.body).map_err(malformed)?,
+        Err(Failure::NotFound(_)) => return Err(not_found(cluster, &target).await),
         Err(failure) => return Err(failure.at(&cluster.server, &cluster.source)),
     };
-    let wire: wire::Deployment = serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::Malformed(error.to_string()).at(&cluster.server, &cluster.source)
-    })?;
     // Without the right to list Services the target is known all the same.
     let services: Result<Vec<wire::Service>, Failure> = list(
         cluster,
-        &request::Query { path: wire_path::<Service>(namespace), ..Default::default() },
+        &request::Query { path: Service::path(Some(&target.namespace)), ..Default::default() },
     )
     .await;
     let (services, denied) = match services {
         Ok(services) => (services, None),
         Err(failure) => (Vec::new(), Some(failure.reason())),
     };
-    Ok(resolve::resolve(wire, services, denied))
+    Ok(resolve::resolve(kind, found, services, denied))
 }
 
-fn wire_path<K: Kind>(namespace: &str) -> String {
-    K::path(Some(namespace))
+/// The path of the target's kind, in its namespace or in all.
+fn collection(target: &Target, in_namespace: bool) -> String {
+    let namespace = in_namespace.then_some(target.namespace.as_str());
+    match target.kind.as_str() {
+        "StatefulSet" => StatefulSet::path(namespace),
+        "DaemonSet" => DaemonSet::path(namespace),
+        _ => Deployment::path(namespace),
+    }
 }
 
 /// The first page of a list; enough for suggestions and for the Services of a namespace.
@@ -101,10 +108,11 @@ struct Named {
     metadata: wire::ObjectMeta,
 }
 
-async fn not_found(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Error {
-    let here = request::Query { path: Deployment::path(Some(namespace)), ..Default::default() };
+async fn not_found(cluster: &Cluster, target: &Target) -> anyhow::Error {
+    let Target { kind, namespace, name } = target;
+    let here = request::Query { path: collection(target, true), ..Default::default() };
     let everywhere = request::Query {
-        path: Deployment::path(None),
+        path: collection(target, false),
         fields: format!("metadata.name={name}"),
         ..Default::default()
     };
@@ -115,7 +123,7 @@ async fn not_found(cluster: &Cluster, namespace: &str, name: &str) -> anyhow::Er
     let namespaces: Vec<&str> =
         everywhere.iter().map(|one| one.metadata.namespace.as_str()).collect();
     hinted(
-        format!("no Deployment `{name}` in namespace `{namespace}`"),
-        resolve::suggestion(name, namespace, &names, &namespaces),
+        format!("no {kind} `{name}` in namespace `{namespace}`"),
+        resolve::suggestion(target, &names, &namespaces),
     )
 }

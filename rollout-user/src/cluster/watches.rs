@@ -11,7 +11,10 @@ use super::watch::{Standing, Watch, push};
 use super::{Cluster, Scope, clock};
 use crate::error::hinted;
 use crate::record::Body;
-use crate::record::cluster::{Deployment, EndpointSlice, Pod, ReplicaSet, Service};
+use crate::record::cluster::{
+    ControllerRevision, DaemonSet, Deployment, EndpointSlice, Pod, ReplicaSet, Service, StatefulSet,
+};
+use crate::record::meta::Target;
 use crate::timeline::{Inlet, monotonic_ns};
 use std::sync::Arc;
 use std::sync::Mutex as PlainMutex;
@@ -81,6 +84,19 @@ impl Starter<'_> {
         };
         self.tasks.spawn(watch.run());
     }
+
+    /// The workload itself, alone.
+    fn start_workload<K: Kind>(&mut self, target: &Target)
+    where
+        Watch<K>: Send,
+    {
+        let path = K::path(Some(target.namespace.as_str()));
+        let fields = format!("metadata.name={}", target.name);
+        let query = Query { path, fields, ..Query::default() };
+        let seen = Arc::new(Mutex::new(Seen::<K>::new()));
+        let scope = format!("{}/{}", target.namespace, target.name);
+        self.start(&seen, Holder::Whole, query, scope, false);
+    }
 }
 
 pub(super) fn start(cluster: &Cluster, scope: &Scope, inlet: &Inlet) -> Watches {
@@ -114,12 +130,19 @@ pub(super) fn start(cluster: &Cluster, scope: &Scope, inlet: &Inlet) -> Watches 
         let labelled = |path| Query { path, labels: labels.clone(), ..Query::default() };
         let query = labelled(Pod::path(namespace));
         starter.start(&pods, Holder::Labelled, query, name.clone(), true);
-        let query = labelled(ReplicaSet::path(namespace));
-        starter.start(&sets, Holder::Labelled, query, name.clone(), false);
-        let fields = format!("metadata.name={}", target.name);
-        let query = Query { path: Deployment::path(namespace), fields, ..Query::default() };
-        let deployments = Arc::new(Mutex::new(Seen::<Deployment>::new()));
-        starter.start(&deployments, Holder::Whole, query, name, false);
+        if target.owns_pods() {
+            let revisions = Arc::new(Mutex::new(Seen::<ControllerRevision>::new()));
+            let query = labelled(ControllerRevision::path(namespace));
+            starter.start(&revisions, Holder::Labelled, query, name, false);
+        } else {
+            let query = labelled(ReplicaSet::path(namespace));
+            starter.start(&sets, Holder::Labelled, query, name, false);
+        }
+        match target.kind.as_str() {
+            "StatefulSet" => starter.start_workload::<StatefulSet>(target),
+            "DaemonSet" => starter.start_workload::<DaemonSet>(target),
+            _ => starter.start_workload::<Deployment>(target),
+        }
     }
 
     let Starter { owners, mut tasks, standings, .. } = starter;

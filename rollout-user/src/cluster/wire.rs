@@ -193,14 +193,66 @@ wire! {
         ready_replicas: i64,
         available_replicas: i64,
     }
-    /// `spec.template` of a Deployment.
+    /// A StatefulSet.
+    StatefulSet { metadata: ObjectMeta, spec: StatefulSetSpec, status: StatefulSetStatus }
+    /// `spec` of a StatefulSet.
+    StatefulSetSpec {
+        replicas: Option<i64>,
+        selector: LabelSelector,
+        update_strategy: UpdateStrategy,
+        pod_management_policy: String,
+        ordinals: Ordinals,
+        template: serde_json::Value,
+    }
+    /// `spec.ordinals`.
+    Ordinals { start: i64 }
+    /// `spec.updateStrategy`.
+    UpdateStrategy { r#type: String, rolling_update: RollingUpdate }
+    /// `spec.updateStrategy.rollingUpdate`.
+    RollingUpdate {
+        partition: i64,
+        max_unavailable: Option<IntOrString>,
+        max_surge: Option<IntOrString>,
+    }
+    /// `status` of a StatefulSet.
+    StatefulSetStatus {
+        observed_generation: i64,
+        replicas: i64,
+        updated_replicas: i64,
+        ready_replicas: i64,
+        available_replicas: i64,
+        update_revision: String,
+    }
+
+    /// A DaemonSet.
+    DaemonSet { metadata: ObjectMeta, spec: DaemonSetSpec, status: DaemonSetStatus }
+    /// `spec` of a DaemonSet.
+    DaemonSetSpec {
+        selector: LabelSelector,
+        update_strategy: UpdateStrategy,
+        template: serde_json::Value,
+    }
+    /// `status` of a DaemonSet.
+    DaemonSetStatus {
+        observed_generation: i64,
+        current_number_scheduled: i64,
+        desired_number_scheduled: i64,
+        updated_number_scheduled: i64,
+        number_ready: i64,
+        number_available: i64,
+    }
+
+    /// A ControllerRevision; what it holds is not read.
+    ControllerRevision { metadata: ObjectMeta, revision: i64 }
+
+    /// `spec.template` of a workload.
     Template { metadata: ObjectMeta, spec: PodSpec }
 
     /// `metadata` of a list page.
     ListMeta { resource_version: String, r#continue: String }
 }
 
-/// `targetPort`: a number or a name.
+/// `targetPort`: a number or a name; `maxUnavailable`: a number or a percentage.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum IntOrString {

@@ -20,15 +20,14 @@ pub fn run(args: &Explain, color: bool) -> anyhow::Result<ExitCode> {
 }
 
 /// Why a report on that workload says nothing.
-fn not_recorded(asked: &str, recorded: &BTreeSet<String>) -> String {
-    let recorded: Vec<&str> = recorded.iter().take(5).map(String::as_str).collect();
-    match recorded.as_slice() {
-        [] => format!("the recording tells of no Deployment, so of none that is `{asked}`"),
-        names => format!(
-            "the recording does not tell of Deployment `{asked}`; it has {}",
-            names.join(", ")
-        ),
+fn not_recorded(asked: &Target, recorded: &BTreeSet<Target>) -> String {
+    let name = |it: &Target| format!("{} {}/{}", it.kind, it.namespace, it.name);
+    let names: Vec<String> = recorded.iter().take(5).map(name).collect();
+    let asked = format!("{} `{}/{}`", asked.kind, asked.namespace, asked.name);
+    if names.is_empty() {
+        return format!("the recording tells of no workload, so of none that is {asked}");
     }
+    format!("the recording does not tell of {asked}; it has {}", names.join(", "))
 }
 
 /// The report of a recording: what `explain` and the end of `watch` both print. `target` replaces the recorded one.
@@ -42,10 +41,10 @@ pub fn report(
     color: bool,
 ) -> anyhow::Result<ExitCode> {
     // Two passes: first every observation becomes history, then kernel events stream past it (invariant 6).
-    let asked = target.as_ref().map(|target| format!("{}/{}", target.namespace, target.name));
+    let asked = target.clone();
     let mut explanation = Explainer::new(target);
     Reader::open(file)?.for_each(|record| explanation.observe(&record));
-    let recorded = explanation.deployments();
+    let recorded = explanation.targets();
     if let Some(asked) = asked.filter(|asked| !recorded.contains(asked)) {
         eprintln!("note: {}", crate::present::escape::lines(&not_recorded(&asked, &recorded)));
     }
@@ -77,9 +76,16 @@ mod tests {
 
     #[test]
     fn what_the_recording_has_instead_is_named() {
-        let recorded = BTreeSet::from(["default/serv".to_owned()]);
-        let text = not_recorded("shop/web", &recorded);
-        assert!(text.contains("`shop/web`") && text.contains("default/serv"), "{text}");
-        assert!(not_recorded("shop/web", &BTreeSet::new()).contains("no Deployment"));
+        let target = |kind: &str, namespace: &str, name: &str| Target {
+            kind: kind.into(),
+            namespace: namespace.into(),
+            name: name.into(),
+        };
+        let asked = target("StatefulSet", "shop", "web");
+        let recorded = BTreeSet::from([target("Deployment", "shop", "web")]);
+        let text = not_recorded(&asked, &recorded);
+        assert!(text.contains("of StatefulSet `shop/web`"), "{text}");
+        assert!(text.contains("it has Deployment shop/web"), "{text}");
+        assert!(not_recorded(&asked, &BTreeSet::new()).contains("no workload"));
     }
 }

@@ -32,7 +32,7 @@ pub fn run(args: &Watch, color: bool) -> anyhow::Result<ExitCode> {
     let runtime = session::runtime()?;
     let interrupt = Interrupt::install(&runtime)?;
     let cluster = runtime.block_on(crate::cluster::connect(&super::access(&args.cluster)))?;
-    let spec = format!("deployment/{}", args.workload.name);
+    let spec = format!("{}/{}", args.workload.kind, args.workload.name);
     let target = runtime.block_on(cluster.target(&spec, args.namespace.as_deref()))?;
     introduce(&target);
     let own = &target.workload.target.namespace;
@@ -84,10 +84,15 @@ fn introduce(target: &TargetInfo) {
     let name = &target.workload.target;
     let services: Vec<_> = target.services.iter().map(|service| &*service.meta.name).collect();
     let services = if services.is_empty() { "no Service".into() } else { services.join(", ") };
-    let revision = target.deployment.revision.map_or("?".into(), |revision| revision.to_string());
+    // Of StatefulSets and DaemonSets the watches tell it.
+    let revision = match target.deployment.revision {
+        Some(revision) => format!("revision {revision}, "),
+        None if name.owns_pods() => String::new(),
+        None => "revision ?, ".to_owned(),
+    };
     eprintln!(
-        "deployment/{} in {}: revision {revision}, {} of {} pods ready, {}",
-        for_terminal(&name.name),
+        "{} in {}: {revision}{} of {} pods ready, {}",
+        for_terminal(&name.title()),
         for_terminal(&name.namespace),
         target.deployment.ready,
         target.deployment.desired,

@@ -10,6 +10,7 @@ mod page;
 pub mod pod;
 mod sentence;
 pub mod update;
+mod way_in;
 pub mod words;
 
 use crate::analyse::report::Report;

@@ -3,6 +3,10 @@
 //! API times are whole seconds; they are kept as Unix seconds, and `deletion_timestamp` lies in the future by the
 //! grace period (KEP-less API behaviour: deletion was requested at `deletion_timestamp − deletion_grace_seconds`).
 
+mod revision;
+
+pub use revision::{ControllerRevision, DaemonSet, Rolling, StatefulSet, less_name};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -277,6 +281,9 @@ pub struct Deployment {
     /// `spec.strategy.type`.
     #[serde(default)]
     pub strategy: String,
+    /// Of StatefulSets and DaemonSets: how they replace their pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolling: Option<Rolling>,
     /// A digest of `spec.template` (two Deployments with equal templates have equal digests).
     #[serde(default)]
     pub template_digest: String,

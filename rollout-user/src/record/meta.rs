@@ -1,5 +1,7 @@
 //! What the tool says of itself: header, clocks, losses, hooks, phases.
 
+mod target;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,9 +52,9 @@ impl LeftOut {
 }
 
 /// The watched workload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
-    /// `Deployment`.
+    /// `Deployment`, `StatefulSet` or `DaemonSet`.
     pub kind: String,
     /// Its namespace.
     pub namespace: String,

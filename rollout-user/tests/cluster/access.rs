@@ -153,7 +153,7 @@ async fn doctor_asks_for_every_right_and_prints_the_missing_role() {
     assert!(remedy.contains("kind: ClusterRole\n"), "{remedy}");
     assert!(remedy.contains("resources: [\"services\"]"), "the role is whole: {remedy}");
     let asked = server.asked_for(&[REVIEWS]);
-    assert_eq!(asked.len(), 12);
+    assert_eq!(asked.len(), 20);
     assert!(asked[4].contains(r#""group":"discovery.k8s.io""#), "{asked:#?}");
 }
 

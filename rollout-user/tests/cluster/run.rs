@@ -54,8 +54,12 @@ pub fn node() -> Scope {
 }
 
 pub fn workload() -> Scope {
-    let target =
-        Target { kind: "Deployment".into(), namespace: "default".into(), name: "serv".into() };
+    workload_of("Deployment")
+}
+
+/// `serv` of a kind in namespace `default`.
+pub fn workload_of(kind: &str) -> Scope {
+    let target = Target { kind: kind.into(), namespace: "default".into(), name: "serv".into() };
     Scope {
         node: Some("node1".into()),
         workload: Some(Workload { target, selector: "app=serv".into() }),

@@ -204,7 +204,7 @@ fn stored(name: &str, built: &World) -> Vec<Record> {
 }
 
 /// Checks a scenario's page: 80 columns, and what a person reads.
-fn check(name: &str, world: &World) -> Report {
+pub fn check(name: &str, world: &World) -> Report {
     check_records(name, &stored(name, world))
 }
 

@@ -2,6 +2,9 @@
 //!
 //! Times are microseconds since the trace began; the watches are in sync at [`WATCHING`].
 
+#[path = "world/lives.rs"]
+mod lives;
+
 use rollout::record::cluster::*;
 use rollout::record::kernel::*;
 use rollout::record::meta::*;
@@ -33,6 +36,8 @@ pub struct World {
     pub pods: BTreeMap<u8, Pod>,
     pub attempts: u64,
     pub port: u16,
+    /// `StatefulSet` or `DaemonSet`; empty: a Deployment.
+    pub kind: &'static str,
     deployment: Deployment,
     pub service: Service,
     pub gateway: Option<Pod>,
@@ -74,11 +79,21 @@ pub fn owner(kind: &str, name: &str, uid: &str) -> Option<Owner> {
 impl World {
     /// A trace that is in sync, with `old` pods of revision 1 (numbers 10, 11, …) ready and programmed.
     pub fn watching(old: u8) -> World {
-        let mut world = World { port: 40_000, ..World::default() };
-        world.begin(Some(target()));
+        Self::watching_of("", old)
+    }
+
+    /// The same of a workload of another kind.
+    pub fn watching_of(kind: &'static str, old: u8) -> World {
+        let mut world = World { port: 40_000, kind, ..World::default() };
+        world.begin(Some(world.target()));
         world.cluster(old);
         world.phase(WATCHING, Phase::Watching);
         world
+    }
+
+    pub fn target(&self) -> Target {
+        let kind = if self.kind.is_empty() { "Deployment" } else { self.kind };
+        Target { kind: kind.into(), ..target() }
     }
 
     pub fn begin(&mut self, target: Option<Target>) {
@@ -165,10 +180,10 @@ impl World {
             self.pods.insert(n, pod);
             self.see_pod(20 * MS, n);
             self.cgroup_of(21 * MS, n);
-            self.push(
-                22 * MS,
-                Body::Listeners(Listeners { netns: netns(n), addresses: vec![wildcard()] }),
-            );
+            if self.is_here(n) {
+                let addresses = vec![wildcard()];
+                self.push(22 * MS, Body::Listeners(Listeners { netns: netns(n), addresses }));
+            }
             self.endpoints.insert(n, self.endpoint(n, true, false));
             destinations.push(IpvsRealServer {
                 address: backend(n),
@@ -185,8 +200,8 @@ impl World {
             ("pods", "default/serv"),
             ("endpointslices", ""),
             ("services", ""),
-            ("replicasets", "default/serv"),
-            ("deployments", "default/serv"),
+            (self.target().revisions(), "default/serv"),
+            (self.target().resource(), "default/serv"),
         ] {
             self.watch(40 * MS, resource, scope, WatchChange::Synced, None);
         }
@@ -273,6 +288,13 @@ impl World {
         };
         set.meta.owner = owner("Deployment", "serv", "deploy");
         set.meta.resource_version = self.next_version();
+        if !self.kind.is_empty() {
+            set.desired = 0;
+            set.meta.owner = owner(self.kind, "serv", "deploy");
+            let observed = self.observed(&name, at, true, ControllerRevision(set));
+            self.push(at, Body::ControllerRevision(observed));
+            return;
+        }
         let observed = self.observed(&name, at, true, set);
         self.push(at, Body::ReplicaSet(observed));
     }
@@ -280,9 +302,25 @@ impl World {
     pub fn change_deployment(&mut self, at: u64, change: impl FnOnce(&mut Deployment)) {
         change(&mut self.deployment);
         self.deployment.meta.resource_version = self.next_version();
-        let object = self.deployment.clone();
-        let observed = self.observed("deploy", at, true, object);
-        self.push(at, Body::Deployment(observed));
+        let mut object = self.deployment.clone();
+        if !self.kind.is_empty() {
+            // Its ControllerRevisions have the numbers.
+            object.revision = None;
+        }
+        match self.kind {
+            "StatefulSet" => {
+                let observed = self.observed("deploy", at, true, StatefulSet(object));
+                self.push(at, Body::StatefulSet(observed));
+            }
+            "DaemonSet" => {
+                let observed = self.observed("deploy", at, true, DaemonSet(object));
+                self.push(at, Body::DaemonSet(observed));
+            }
+            _ => {
+                let observed = self.observed("deploy", at, true, object);
+                self.push(at, Body::Deployment(observed));
+            }
+        }
     }
 
     fn service(&mut self, at: u64) {
@@ -329,6 +367,20 @@ impl World {
             ("app".to_owned(), "serv".to_owned()),
             ("pod-template-hash".to_owned(), hash.to_owned()),
         ]);
+        if !self.kind.is_empty() {
+            pod.meta.owner = owner(self.kind, "serv", "deploy");
+            pod.meta.labels.remove("pod-template-hash");
+            let mut label = hash.to_owned();
+            if self.kind == "StatefulSet" {
+                // Numbers 10 and 20 are serv-0, one after the other.
+                pod.meta.name = format!("serv-{}", n % 10);
+                label = format!("serv-{hash}");
+            } else {
+                pod.meta.name = format!("serv-{}{n:03}", if revision == 1 { "o" } else { "n" });
+                pod.node = Some(format!("node{}", n % 10 + 1));
+            }
+            pod.meta.labels.insert("controller-revision-hash".to_owned(), label);
+        }
         pod
     }
 
@@ -337,7 +389,7 @@ impl World {
             addresses: vec![ip(n)],
             pod_uid: Some(uid(n)),
             pod_name: self.pods.get(&n).map(|pod| pod.meta.name.clone()),
-            node: Some("node1".into()),
+            node: self.pods.get(&n).map_or(Some("node1".into()), |pod| pod.node.clone()),
             ready,
             serving: true,
             terminating,
@@ -376,7 +428,15 @@ impl World {
         self.see_pod(at, n);
     }
 
+    /// Whether a pod runs on the node that is traced: the kernel of another one tells nothing.
+    fn is_here(&self, n: u8) -> bool {
+        self.pods.get(&n).is_none_or(|pod| pod.node.as_deref() == Some("node1"))
+    }
+
     pub fn cgroup_of(&mut self, at: u64, n: u8) {
+        if !self.is_here(n) {
+            return;
+        }
         self.push(at, Body::PodNetns(PodNetns { netns: netns(n), uid: uid(n) }));
         // The API lists the container, not the sandbox.
         for (id, container) in [(cgroup(n), format!("c-{n}")), (sandbox(n), format!("s-{n}"))] {
@@ -409,129 +469,6 @@ impl World {
             (d.replicas, d.updated, d.ready, d.available) =
                 (d.desired, d.desired, d.desired, d.desired);
         });
-    }
-
-    /// A new pod of revision 2: programmed 620 ms after its creation was seen.
-    pub fn pod_comes(&mut self, at: u64, n: u8) {
-        self.pod_comes_of(at, n, 2, "bbbbbbbbbb");
-    }
-
-    pub fn pod_comes_of(&mut self, at: u64, n: u8, revision: u64, hash: &str) {
-        let second = UNIX + (at / S) as i64;
-        let mut pod = self.new_pod(n, revision, hash);
-        pod.meta.created = Some(second);
-        self.pods.insert(n, pod);
-        self.see_pod(at, n);
-        self.cgroup_of(at + 200 * MS, n);
-        self.change_pod(at + 300 * MS, n, |pod| {
-            pod.ips = vec![ip(n)];
-            pod.phase = "Running".into();
-            pod.containers[0].started = Some(second);
-        });
-        self.listener(at + 320 * MS, n, true);
-        self.change_pod(at + 500 * MS, n, |pod| {
-            pod.ready = true;
-            pod.ready_changed = Some(UNIX + ((at + 500 * MS) / S) as i64);
-        });
-        let endpoint = self.endpoint(n, true, false);
-        self.endpoints.insert(n, endpoint);
-        self.see_slice(at + 560 * MS);
-        self.program(at + 620 * MS, n, DestinationChange::Add, Some(1));
-    }
-
-    pub fn listener(&mut self, at: u64, n: u8, opened: bool) {
-        let listener =
-            Listener { address: wildcard(), netns: netns(n), cgroup: cgroup(n), socket: n.into() };
-        self.push(
-            at,
-            if opened { Body::ListenerOpened(listener) } else { Body::ListenerClosed(listener) },
-        );
-    }
-
-    pub fn program(&mut self, at: u64, n: u8, change: DestinationChange, weight: Option<i32>) {
-        self.push(
-            at,
-            Body::IpvsDestination(IpvsDestination {
-                change,
-                service: Some(vip()),
-                destination: backend(n),
-                weight,
-                result: 0,
-                polled: false,
-                netns: NODE,
-            }),
-        );
-    }
-
-    pub fn signal(&mut self, at: u64, n: u8, signal: u32, comm: &str, code: i32, result: u32) {
-        let cgroup = cgroup(n);
-        self.push(
-            at,
-            Body::Signal(Signal {
-                cgroup,
-                pid: 7_000 + u32::from(n),
-                comm: comm.into(),
-                signal,
-                code,
-                result,
-                sender_pid: 900,
-                sender_comm: "containerd-shim".into(),
-            }),
-        );
-    }
-
-    pub fn exit(&mut self, at: u64, n: u8, comm: &str, status: Option<u8>, signal: Option<u8>) {
-        let (cgroup, pid) = (cgroup(n), 7_000 + u32::from(n));
-        self.push(at, Body::Exit(Exit { cgroup, pid, comm: comm.into(), status, signal }));
-    }
-
-    /// The runtime kills the sandbox.
-    pub fn sandbox_ends(&mut self, at: u64, n: u8) {
-        let (cgroup, pid, comm) = (sandbox(n), 6_000 + u32::from(n), "pause".to_owned());
-        let (sender_pid, sender_comm) = (900, "containerd-shim".into());
-        let (signal, code, result) = (9, 0, 0);
-        let kill = Signal {
-            cgroup,
-            pid,
-            comm: comm.clone(),
-            signal,
-            code,
-            result,
-            sender_pid,
-            sender_comm,
-        };
-        self.push(at, Body::Signal(kill));
-        let exit = Exit { cgroup, pid, comm, status: None, signal: Some(9) };
-        self.push(at + MS, Body::Exit(exit));
-    }
-
-    /// Deletion is seen at `at`, SIGTERM 12 ms later; the slice follows after 40 ms, the balancer `balancer_after`.
-    pub fn pod_goes(&mut self, at: u64, n: u8, closes_after: u64, balancer_after: u64) {
-        let grace = 30;
-        self.change_pod(at, n, |pod| {
-            pod.meta.deletion_timestamp = Some(UNIX + (at / S) as i64 + grace);
-            pod.meta.deletion_grace_seconds = Some(grace);
-        });
-        self.signal(at + 12 * MS, n, 15, "serv", 0, 0);
-        self.listener(at + closes_after, n, false);
-        let endpoint = self.endpoint(n, false, true);
-        self.endpoints.insert(n, endpoint);
-        self.see_slice(at + 40 * MS);
-        self.program(at + balancer_after, n, DestinationChange::Edit, Some(0));
-    }
-
-    /// The container exits at `at`, its object goes 200 ms later.
-    pub fn pod_gone(&mut self, at: u64, n: u8) {
-        self.exit(at, n, "serv", Some(0), None);
-        self.sandbox_ends(at + 60 * MS, n);
-        let finished = UNIX + (at / S) as i64;
-        self.change_pod(at + 120 * MS, n, |pod| {
-            pod.ready = false;
-            pod.containers[0].finished = Some(finished);
-        });
-        self.endpoints.remove(&n);
-        self.see_slice(at + 150 * MS);
-        self.see_pod_present(at + 200 * MS, n, false);
     }
 }
 

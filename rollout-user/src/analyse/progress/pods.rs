@@ -52,8 +52,9 @@ pub struct PodCounts {
 }
 
 struct One {
+    name: String,
     set: String,
-    /// Its ReplicaSet is called as this workload calls its own.
+    /// It is the workload's by its owner's name: the workload itself, or a ReplicaSet called as it calls its own.
     named: bool,
     hash: String,
     version: u64,
@@ -80,10 +81,11 @@ impl Pods {
         if pod.meta.namespace != target.namespace {
             return;
         }
-        let Some(owner) = pod.meta.owner.as_ref().filter(|owner| owner.kind == "ReplicaSet") else {
+        let kind = if target.owns_pods() { target.kind.as_str() } else { "ReplicaSet" };
+        let Some(owner) = pod.meta.owner.as_ref().filter(|owner| owner.kind == kind) else {
             return;
         };
-        let hash = pod.meta.labels.get("pod-template-hash").cloned().unwrap_or_default();
+        let hash = pod.revision_hash().unwrap_or_default().to_owned();
         let version = pod.meta.resource_version.parse().unwrap_or(u64::MAX);
         let before = self.pods.get(&pod.meta.uid);
         if before.is_some_and(|before| before.version > version || before.state == PodState::Gone) {
@@ -91,7 +93,12 @@ impl Pods {
         }
         let was_ready = pod.ready || before.is_some_and(|before| before.was_ready);
         let one = One {
-            named: owner.name == format!("{}-{hash}", target.name),
+            named: if target.owns_pods() {
+                owner.name == target.name
+            } else {
+                owner.name == format!("{}-{hash}", target.name)
+            },
+            name: pod.meta.name.clone(),
             set: owner.uid.clone(),
             hash,
             version,
@@ -109,6 +116,15 @@ impl Pods {
             side.add(pod.state);
         }
         counts
+    }
+
+    /// Pods that are there, neither new nor kept at their revision by name.
+    pub(super) fn to_go(&self, is_new: impl Fn(&str) -> bool, kept: impl Fn(&str) -> bool) -> u32 {
+        let mut counts = Counts::default();
+        for pod in self.ours().filter(|pod| !is_new(&pod.hash) && !kept(&pod.name)) {
+            counts.add(pod.state);
+        }
+        counts.there()
     }
 
     /// Hashes of all pods so far, repeated.

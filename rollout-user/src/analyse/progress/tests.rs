@@ -1,5 +1,7 @@
 //! Rolling updates as rows of observations.
 
+mod sets;
+
 use super::*;
 use crate::record::cluster::{Meta, Owner, Pod};
 
@@ -20,6 +22,12 @@ enum Is {
 
 fn owner(kind: &str, name: &str) -> Option<Owner> {
     Some(Owner { kind: kind.into(), name: name.into(), uid: format!("uid-{name}") })
+}
+
+fn pod_object(mut meta: Meta, is: Is) -> Pod {
+    meta.deletion_timestamp = matches!(is, Is::Terminating).then_some(1);
+    let phase = if matches!(is, Is::Failed) { "Failed" } else { "Running" };
+    Pod { meta, phase: phase.into(), ready: matches!(is, Is::Ready), ..Pod::default() }
 }
 
 impl Story {
@@ -108,10 +116,7 @@ impl Story {
         let mut meta = self.meta(name);
         meta.owner = owner("ReplicaSet", &format!("serv-{hash}"));
         meta.labels.insert("pod-template-hash".into(), hash.into());
-        meta.deletion_timestamp = matches!(is, Is::Terminating).then_some(1);
-        let phase = if matches!(is, Is::Failed) { "Failed" } else { "Running" };
-        let object =
-            Pod { meta, phase: phase.into(), ready: matches!(is, Is::Ready), ..Pod::default() };
+        let object = pod_object(meta, is);
         let present = !matches!(is, Is::Gone);
         self.say(Body::Pod(Observed { present, not_before_ns: 0, object }))
     }
@@ -127,7 +132,7 @@ impl Story {
     }
 
     fn synced(&mut self) -> State {
-        NEEDED.map(|resource| self.watch(resource))[2]
+        needed(&self.progress.target).map(|resource| self.watch(resource))[2]
     }
 
     /// The user's change, before the controller has seen it.

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 pub struct Revision {
-    /// `deployment.kubernetes.io/revision` when last seen.
+    /// `deployment.kubernetes.io/revision`, or the number of the ControllerRevision, when last seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<u64>,
-    /// `pod-template-hash`: what tells revisions apart (a rolled back revision gets a new number).
+    /// `pod-template-hash` or `controller-revision-hash`: what tells revisions apart (a rolled back revision gets a new number).
     pub template_hash: String,
 }
 
@@ -43,9 +43,18 @@ pub struct Update {
     pub paused: bool,
     /// Wanted replicas when last seen.
     pub replicas: i32,
-    /// Strategy's type, e.g. `RollingUpdate`.
+    /// Strategy's type, e.g. `RollingUpdate` or `OnDelete`.
     #[serde(default)]
     pub strategy: String,
+    /// Of a StatefulSet or a DaemonSet: `maxUnavailable`, where it is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<String>,
+    /// Of a DaemonSet: `maxSurge`, where it is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_surge: Option<String>,
+    /// Of a StatefulSet: pods that keep their revision, those of the lowest ordinals; 0 = none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub partition: u32,
 }
 
 /// A revision that was on its way in and was replaced before it was complete.
@@ -125,4 +134,8 @@ pub struct OnlyNew {
     pub span: Option<Span>,
     /// SYNs to new pods in it.
     pub syns: u64,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

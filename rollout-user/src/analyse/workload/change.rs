@@ -140,10 +140,13 @@ fn under_way(
     let last = deployments.iter().rfind(|d| d.time_ns <= watching);
     let incomplete = last.is_some_and(|d| {
         let d = &d.what.object;
-        d.observed_generation < d.generation || d.updated < d.desired || d.replicas > d.updated
+        d.observed_generation < d.generation
+            || d.updated < d.desired - d.kept()
+            || d.replicas > d.updated.saturating_add(d.kept())
     });
     let old_pods = members.values().any(|member| {
         member.hash != to.template_hash
+            && !last.is_some_and(|d| d.what.object.keeps(&member.name))
             && member.first_ns <= watching
             && member.gone_ns.is_none_or(|gone| gone > watching)
     });
@@ -166,13 +169,17 @@ fn over(
         version.time_ns >= since_ns
             && version.what.present
             && of_revision
+            && !d.counts_another(&to.template_hash)
             && d.observed_generation >= d.generation
-            && d.updated >= d.desired
-            && d.replicas == d.updated
+            && d.updated >= d.desired - d.kept()
+            && d.replicas <= d.updated.saturating_add(d.kept())
+            && d.replicas >= d.desired
             && d.available >= d.desired
     })?;
     let mut end = complete.time_ns;
-    for member in members.values().filter(|member| member.hash != to.template_hash) {
+    let d = &complete.what.object;
+    let goes = |member: &&Member| member.hash != to.template_hash && !d.keeps(&member.name);
+    for member in members.values().filter(goes) {
         // Old pods that come into being later belong to a later change.
         if member.first_ns <= end {
             end = end.max(member.gone_ns?);

@@ -33,6 +33,7 @@ pub(crate) fn from_deployment(wire: wire::Deployment) -> Deployment {
         available: to_i32(wire.status.available_replicas),
         paused: wire.spec.paused,
         selector: wire.spec.selector.match_labels,
+        rolling: None,
         strategy: if strategy.is_empty() { "RollingUpdate".into() } else { strategy },
         template_digest: digest(&wire.spec.template),
         meta: from_meta(wire.metadata),
@@ -40,7 +41,7 @@ pub(crate) fn from_deployment(wire: wire::Deployment) -> Deployment {
 }
 
 /// 128-bit FNV-1a over the template with its keys in order, in hexadecimal. Stable across versions and recordings.
-fn digest(template: &Value) -> String {
+pub(super) fn digest(template: &Value) -> String {
     let mut text = String::new();
     canonical(template, &mut text);
     let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;

@@ -1,53 +1,77 @@
 //! The pure part of finding a target: spelling, selectors, ports, suggestions.
 
 use super::{TargetInfo, Workload};
-use crate::cluster::convert::{from_deployment, from_service};
+use crate::cluster::convert::{from_daemon_set, from_deployment, from_service, from_stateful_set};
 use crate::cluster::wire;
 use crate::error::hinted;
-use crate::record::cluster::Service;
+use crate::record::cluster::{Deployment, Service};
 use crate::record::meta::Target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-/// The name in `deployment/NAME` and its abbreviations.
-pub(super) fn deployment_name(spec: &str) -> anyhow::Result<&str> {
-    let Some((kind, name)) = spec.split_once('/') else {
+/// The kind and the name in `deployment/NAME`, `sts/NAME` and so on.
+pub(super) fn kind_and_name(spec: &str) -> anyhow::Result<(&'static str, &str)> {
+    let Some((word, name)) = spec.split_once('/') else {
         return Err(hinted(
             format!("`{spec}` does not say what kind it is"),
-            format!("write `deployment/{spec}`"),
+            format!("write `deployment/{spec}`, `statefulset/{spec}` or `daemonset/{spec}`"),
         ));
     };
-    let kind = kind.to_ascii_lowercase();
-    if !matches!(
-        kind.as_str(),
-        "deployment" | "deployments" | "deploy" | "deployment.apps" | "deployments.apps"
-    ) {
+    let Some(kind) = Target::kind_of(word) else {
         return Err(hinted(
-            format!("`{kind}` cannot be watched"),
-            "only Deployments can: `deployment/NAME`",
+            format!("`{word}` cannot be watched"),
+            "Deployments, StatefulSets and DaemonSets can: `deployment/NAME`",
         ));
-    }
+    };
     if name.is_empty() || name.contains('/') {
         return Err(hinted(
-            format!("`{spec}` names no Deployment"),
-            "write `deployment/NAME`, and the namespace with -n",
+            format!("`{spec}` names no {kind}"),
+            format!("write `{}/NAME`, and the namespace with -n", kind.to_ascii_lowercase()),
         ));
     }
-    Ok(name)
+    Ok((kind, name))
 }
 
-/// Joins a Deployment with the Services of its namespace. `denied`: why those could not be listed.
+/// A workload as it was read.
+pub(super) struct Found {
+    template: wire::Template,
+    selector: String,
+    deployment: Deployment,
+}
+
+/// Reads a workload of a kind from the API server's JSON.
+pub(super) fn read(kind: &str, body: &[u8]) -> serde_json::Result<Found> {
+    let (template, selected, deployment) = match kind {
+        "StatefulSet" => {
+            let wire: wire::StatefulSet = serde_json::from_slice(body)?;
+            let spec = (wire.spec.template.clone(), wire.spec.selector.clone());
+            (spec.0, spec.1, from_stateful_set(wire).0)
+        }
+        "DaemonSet" => {
+            let wire: wire::DaemonSet = serde_json::from_slice(body)?;
+            let spec = (wire.spec.template.clone(), wire.spec.selector.clone());
+            (spec.0, spec.1, from_daemon_set(wire).0)
+        }
+        _ => {
+            let wire: wire::Deployment = serde_json::from_slice(body)?;
+            let spec = (wire.spec.template.clone(), wire.spec.selector.clone());
+            (spec.0, spec.1, from_deployment(wire))
+        }
+    };
+    let template = serde_json::from_value(template).unwrap_or_default();
+    Ok(Found { template, selector: selector(&selected), deployment })
+}
+
+/// Joins a workload with the Services of its namespace. `denied`: why those could not be listed.
 pub(super) fn resolve(
-    wire: wire::Deployment,
+    kind: &str,
+    found: Found,
     services: Vec<wire::Service>,
     denied: Option<String>,
 ) -> TargetInfo {
-    let template: wire::Template =
-        serde_json::from_value(wire.spec.template.clone()).unwrap_or_default();
-    let selector = selector(&wire.spec.selector);
-    let deployment = from_deployment(wire);
+    let Found { template, selector, deployment } = found;
     let target = Target {
-        kind: "Deployment".into(),
+        kind: kind.into(),
         namespace: deployment.meta.namespace.clone(),
         name: deployment.meta.name.clone(),
     };
@@ -58,7 +82,7 @@ pub(super) fn resolve(
         .collect();
     services.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
     let mut notes = Vec::new();
-    let title = format!("deployment/{}", target.name);
+    let title = target.title();
     match &denied {
         Some(reason) => notes.push(format!("Services cannot be listed: {reason}")),
         None if services.is_empty() => notes.push(format!(
@@ -72,12 +96,23 @@ pub(super) fn resolve(
         ));
     }
     if deployment.desired == 0 {
-        notes.push(format!("{title} is scaled to 0: an update would replace no pod"));
+        let why = if kind == "DaemonSet" { "has no node to run on" } else { "is scaled to 0" };
+        notes.push(format!("{title} {why}: an update would replace no pod"));
     }
-    if deployment.strategy != "RollingUpdate" {
+    match deployment.strategy.as_str() {
+        "RollingUpdate" => {}
+        "OnDelete" => notes.push(format!(
+            "{title} has strategy `OnDelete`: a pod is replaced only when somebody deletes it"
+        )),
+        other => notes.push(format!(
+            "{title} has strategy `{other}`: all old pods stop before new ones start"
+        )),
+    }
+    if deployment.kept() > 0 {
         notes.push(format!(
-            "{title} has strategy `{}`: all old pods stop before new ones start",
-            deployment.strategy
+            "{title} has a partition: {} of {} pods keep their revision",
+            deployment.kept(),
+            deployment.desired
         ));
     }
     TargetInfo {
@@ -108,7 +143,9 @@ fn addresses(services: &[Service]) -> BTreeSet<SocketAddr> {
 /// Declared ports, and target ports, named ones looked up in the template.
 fn pod_ports(services: &[Service], template: &wire::PodSpec) -> BTreeSet<u16> {
     let mut declared: Vec<(&str, u16)> = Vec::new();
-    for port in template.containers.iter().flat_map(|container| &container.ports) {
+    // A side-car is an init container, and may serve a port of the pod.
+    let containers = template.containers.iter().chain(&template.init_containers);
+    for port in containers.flat_map(|container| &container.ports) {
         if matches!(port.protocol.as_deref(), None | Some("TCP"))
             && let Ok(number) = u16::try_from(port.container_port)
         {
@@ -150,14 +187,10 @@ fn selector(selector: &wire::LabelSelector) -> String {
 }
 
 /// What the user may have meant.
-pub(super) fn suggestion(
-    name: &str,
-    namespace: &str,
-    here: &[&str],
-    other_namespaces: &[&str],
-) -> String {
+pub(super) fn suggestion(target: &Target, here: &[&str], other_namespaces: &[&str]) -> String {
+    let Target { kind, namespace, name } = target;
     let elsewhere: Vec<_> =
-        other_namespaces.iter().filter(|other| **other != namespace).take(5).collect();
+        other_namespaces.iter().filter(|other| *other != namespace).take(5).collect();
     if let Some(first) = elsewhere.first() {
         let all: Vec<_> = elsewhere.iter().map(|other| format!("`{other}`")).collect();
         return format!("it exists in namespace {}: pass -n {first}", all.join(", "));
@@ -166,7 +199,9 @@ pub(super) fn suggestion(
         .iter()
         .map(|other| (distance(name, other), *other))
         .filter(|(distance, other)| {
-            *distance <= 2.max(name.len() / 3) || other.contains(name) || name.contains(other)
+            *distance <= 2.max(name.len() / 3)
+                || other.contains(name.as_str())
+                || name.contains(other)
         })
         .collect();
     close.sort();
@@ -175,9 +210,9 @@ pub(super) fn suggestion(
         return format!("did you mean {}?", names.join(", "));
     }
     if here.is_empty() {
-        return format!("no Deployment was found in namespace `{namespace}`: pass -n NAMESPACE");
+        return format!("no {kind} was found in namespace `{namespace}`: pass -n NAMESPACE");
     }
-    format!("`kubectl -n {namespace} get deployments` lists the {} there", here.len())
+    format!("`kubectl -n {namespace} get {}` lists the {} there", target.resource(), here.len())
 }
 
 /// Edits (insert, delete, replace) between two names; names are cut at 64 characters.
@@ -206,8 +241,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn deployment() -> wire::Deployment {
-        serde_json::from_value(json!({
+    fn deployment() -> serde_json::Value {
+        json!({
             "metadata": {"namespace": "default", "name": "serv"},
             "spec": {
                 "replicas": 1,
@@ -221,8 +256,17 @@ mod tests {
                         {"name": "dns", "containerPort": 53, "protocol": "UDP"}]}]}
                 }
             }
-        }))
-        .unwrap()
+        })
+    }
+
+    fn resolved(
+        kind: &str,
+        json: &serde_json::Value,
+        services: Vec<wire::Service>,
+        denied: Option<&str>,
+    ) -> TargetInfo {
+        let found = read(kind, json.to_string().as_bytes()).unwrap();
+        resolve(kind, found, services, denied.map(str::to_owned))
     }
 
     fn service(name: &str, selector: serde_json::Value) -> wire::Service {
@@ -242,7 +286,7 @@ mod tests {
             service("manual", json!({})),
             service("narrow", json!({"app": "serv", "tier": "z"})),
         ];
-        let info = resolve(deployment(), services, None);
+        let info = resolved("Deployment", &deployment(), services, None);
         let names: Vec<_> = info.services.iter().map(|one| one.meta.name.as_str()).collect();
         assert_eq!(names, ["serv"]);
         assert_eq!(info.pod_ports, BTreeSet::from([8080, 9000]), "the named port is looked up");
@@ -254,47 +298,91 @@ mod tests {
 
     #[test]
     fn no_service_is_a_stated_degradation() {
-        let info = resolve(deployment(), Vec::new(), None);
+        let info = resolved("Deployment", &deployment(), Vec::new(), None);
         assert!(info.notes[0].contains("no Service selects"), "{:?}", info.notes);
         assert_eq!(info.pod_ports, BTreeSet::from([8080]));
-        let denied = resolve(deployment(), Vec::new(), Some("403 forbidden".into()));
+        let denied = resolved("Deployment", &deployment(), Vec::new(), Some("403 forbidden"));
         assert_eq!(denied.notes, ["Services cannot be listed: 403 forbidden"]);
     }
 
     #[test]
     fn paused_scaled_down_and_recreate_are_said() {
         let mut wire = deployment();
-        wire.spec.paused = true;
-        wire.spec.replicas = Some(0);
-        wire.spec.strategy.r#type = "Recreate".into();
-        let notes = resolve(wire, vec![service("serv", json!({"app": "serv"}))], None).notes;
+        wire["spec"]["paused"] = json!(true);
+        wire["spec"]["replicas"] = json!(0);
+        wire["spec"]["strategy"] = json!({"type": "Recreate"});
+        let services = vec![service("serv", json!({"app": "serv"}))];
+        let notes = resolved("Deployment", &wire, services, None).notes;
         assert_eq!(notes.len(), 3, "{notes:?}");
         assert!(notes[0].contains("kubectl rollout resume deployment/serv"));
     }
 
     #[test]
-    fn spellings_of_a_deployment() {
-        for spec in ["deployment/serv", "deploy/serv", "Deployments/serv", "deployment.apps/serv"] {
-            assert_eq!(deployment_name(spec).unwrap(), "serv");
+    fn a_stateful_sets_strategy_and_partition_are_said() {
+        let mut wire = deployment();
+        wire["spec"]["replicas"] = json!(3);
+        wire["spec"]["updateStrategy"] = json!({"rollingUpdate": {"partition": 2}});
+        let services = || vec![service("serv", json!({"app": "serv"}))];
+        let info = resolved("StatefulSet", &wire, services(), None);
+        assert_eq!(info.workload.target.kind, "StatefulSet");
+        assert_eq!(
+            info.notes,
+            ["statefulset/serv has a partition: 2 of 3 pods keep their revision"]
+        );
+        wire["spec"]["updateStrategy"] = json!({"type": "OnDelete"});
+        let notes = resolved("StatefulSet", &wire, services(), None).notes;
+        assert!(notes[0].contains("`OnDelete`: a pod is replaced only when"), "{notes:?}");
+        let notes = resolved("DaemonSet", &deployment(), services(), None).notes;
+        assert_eq!(notes, ["daemonset/serv has no node to run on: an update would replace no pod"]);
+    }
+
+    #[test]
+    fn several_services_headless_ones_and_named_ports_are_found() {
+        let mut headless = service("headless", json!({"app": "serv"}));
+        headless.spec.cluster_ips = vec!["None".into()];
+        let services = vec![service("serv", json!({"app": "serv"})), headless];
+        let mut wire = deployment();
+        wire["spec"]["template"]["spec"]["initContainers"] =
+            json!([{"name": "mesh", "ports": [{"name": "mesh", "containerPort": 15001}]}]);
+        let info = resolved("StatefulSet", &wire, services, None);
+        let names: Vec<_> = info.services.iter().map(|one| one.meta.name.as_str()).collect();
+        assert_eq!(names, ["headless", "serv"]);
+        assert_eq!(info.addresses.len(), 4, "the headless one has none");
+        assert_eq!(info.pod_ports, BTreeSet::from([8080, 9000, 15001]));
+    }
+
+    #[test]
+    fn spellings_of_a_workload() {
+        for (kind, specs) in [
+            ("Deployment", ["deployment/serv", "deploy/serv", "Deployments/serv"]),
+            ("StatefulSet", ["statefulset/serv", "sts/serv", "statefulsets.apps/serv"]),
+            ("DaemonSet", ["daemonset/serv", "ds/serv", "DaemonSet/serv"]),
+        ] {
+            for spec in specs {
+                assert_eq!(kind_and_name(spec).unwrap(), (kind, "serv"));
+            }
         }
-        for spec in ["serv", "statefulset/serv", "deployment/", "deployment/a/b", ""] {
-            let error = deployment_name(spec).unwrap_err();
+        for spec in ["serv", "cronjob/serv", "sts/", "deployment/a/b", ""] {
+            let error = kind_and_name(spec).unwrap_err();
             assert!(crate::error::hint_of(&error).is_some(), "{spec}");
         }
     }
 
+    fn target(namespace: &str, name: &str) -> Target {
+        Target { kind: "StatefulSet".into(), namespace: namespace.into(), name: name.into() }
+    }
+
     #[test]
     fn suggestions_prefer_the_same_name_elsewhere_then_close_names() {
-        let close = suggestion("srev", "default", &["serv", "gateway", "service-b"], &[]);
+        let close = suggestion(&target("default", "srev"), &["serv", "gateway", "service-b"], &[]);
         assert_eq!(close, "did you mean `serv`?");
         assert_eq!(
-            suggestion("serv", "default", &["gateway"], &["prod", "default"]),
+            suggestion(&target("default", "serv"), &["gateway"], &["prod", "default"]),
             "it exists in namespace `prod`: pass -n prod"
         );
-        assert!(suggestion("serv", "x", &[], &[]).contains("pass -n NAMESPACE"));
-        assert!(
-            suggestion("zzzz", "x", &["gateway"], &[]).contains("kubectl -n x get deployments")
-        );
+        assert!(suggestion(&target("x", "serv"), &[], &[]).contains("pass -n NAMESPACE"));
+        let none = suggestion(&target("x", "zzzz"), &["gateway"], &[]);
+        assert!(none.contains("kubectl -n x get statefulsets"), "{none}");
     }
 
     #[test]

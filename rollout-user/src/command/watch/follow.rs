@@ -72,7 +72,9 @@ pub fn ports_of(target: &TargetInfo) -> BTreeSet<u16> {
     if target.services.is_empty() {
         return BTreeSet::new();
     }
-    let services = target.addresses.iter().map(|address| address.port());
+    // A headless Service has no address, and its clients dial pods on the port that it names.
+    let services = target.services.iter().flat_map(|service| &service.ports).map(|port| port.port);
+    let services = services.chain(target.addresses.iter().map(|address| address.port()));
     services.chain(target.pod_ports.iter().copied()).collect()
 }
 
@@ -288,6 +290,15 @@ mod tests {
             follower.learn(&record);
         }
         assert_eq!(follower.ports, BTreeSet::from([81, 8000, 8001]));
+    }
+
+    #[test]
+    fn the_ports_of_a_headless_service_pass() {
+        let mut known = target("web");
+        let ports = vec![ServicePort { port: 5432, ..ServicePort::default() }];
+        known.services = vec![Service { ports, ..Service::default() }];
+        known.pod_ports = BTreeSet::from([8000]);
+        assert_eq!(ports_of(&known), BTreeSet::from([5432, 8000]));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub fn about(report: &Report) -> Vec<String> {
             (_, None) => "its end was not seen".to_owned(),
         };
         lines.push(format!("{start}, {end}"));
+        lines.extend(manner(update));
         for given_up in &update.superseded {
             let of = revision(&given_up.revision);
             let at = time::offset(&given_up.at);
@@ -54,6 +55,7 @@ pub fn about(report: &Report) -> Vec<String> {
         ));
     }
     lines.extend(syns(report));
+    lines.extend(super::way_in::line(report));
     lines
 }
 
@@ -67,6 +69,24 @@ pub fn revisions(update: &Update) -> String {
     let from: Vec<String> = update.from.iter().map(revision).collect();
     let from = if from.is_empty() { "?".to_owned() } else { from.join(", ") };
     format!("revision {from} → {}", revision(&update.to))
+}
+
+/// How a StatefulSet or a DaemonSet replaces its pods; a Deployment's way goes without saying.
+pub fn manner(update: &Update) -> Option<String> {
+    let mut parts = Vec::new();
+    let text = crate::present::escape::name;
+    if update.strategy == "OnDelete" {
+        parts.push("OnDelete: a pod is replaced when somebody deletes it".to_owned());
+    }
+    parts.extend(update.max_unavailable.as_ref().map(|it| format!("maxUnavailable {}", text(it))));
+    parts.extend(update.max_surge.as_ref().map(|it| format!("maxSurge {}", text(it))));
+    if update.partition > 0 {
+        parts.push(format!(
+            "partition {}: the pods of lower ordinals keep their revision",
+            update.partition
+        ));
+    }
+    (!parts.is_empty()).then(|| format!("strategy: {}", parts.join(", ")))
 }
 
 /// Users' SYNs by class, as a sum.
