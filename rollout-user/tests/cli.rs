@@ -12,11 +12,11 @@ mod files;
 mod generated;
 #[path = "cli/help.rs"]
 mod help;
-#[path = "cli/no_terminal.rs"]
-mod no_terminal;
 #[path = "cli/pipeline.rs"]
 mod pipeline;
 #[path = "cli/replay.rs"]
 mod replay;
+#[path = "cli/screen.rs"]
+mod screen;
 #[path = "cli/transcript.rs"]
 mod transcript;

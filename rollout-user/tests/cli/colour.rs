@@ -17,7 +17,7 @@ fn piped(command: &mut Command) -> String {
 }
 
 /// What a terminal is given.
-fn on_terminal(command: &mut Command) -> String {
+pub fn on_terminal(command: &mut Command) -> String {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let master = openpt(flags).expect("a terminal");
     grantpt(&master).expect("its other end");

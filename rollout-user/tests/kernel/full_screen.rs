@@ -13,8 +13,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// Nothing else on the machine uses it.
-const PORT: u16 = 47_125;
+/// Nothing else on the machine uses it; no port that a client is given, or it would meet itself.
+const PORT: u16 = 27_125;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LEAVE: &str = "\x1b[?1049l";
 const SHOW_CURSOR: &str = "\x1b[?25h";

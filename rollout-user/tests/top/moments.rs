@@ -5,6 +5,8 @@ use rollout::record::Body;
 use rollout::top::view::View;
 use std::collections::BTreeMap;
 
+/// Of the made updates.
+const KUBELET_CGROUP: u64 = 6_000;
 const BIG: (u16, u16) = (120, 40);
 const USUAL: (u16, u16) = (80, 24);
 
@@ -42,6 +44,27 @@ fn totals_are_those_of_the_records() {
     let all = records.iter().filter(|record| rollout::stream::select::is_event(&record.body));
     assert_eq!(moment.view().head.total, all.count() as u64);
     assert!(moment.top.footer().lost.is_empty());
+}
+
+/// kubelet knocks at the new pod's door once a second; what counts is what users sent.
+#[test]
+fn f25_probes_are_in_no_count() {
+    let records = scenario("blog");
+    let of_kubelet = |body: &Body| match body {
+        Body::Connect(connect) => connect.cgroup == KUBELET_CGROUP,
+        _ => false,
+    };
+    let probes = records.iter().filter(|record| of_kubelet(&record.body)).count();
+    assert!(probes > 0);
+    let is_syn = |body: &Body| match body {
+        Body::SynRetransmit(again) => again.errno.is_none(),
+        body => matches!(body, Body::Connect(_)) && !of_kubelet(body),
+    };
+    let mut moment = Moment::of(&records, 30 * SECOND_NS, setting());
+    let syns = records.iter().filter(|record| is_syn(&record.body)).count() as u64;
+    let view = moment.view();
+    assert_eq!(view.head.last_60.syns, syns);
+    assert_eq!(view.backends.iter().map(|row| row.counts.last_60.syns).sum::<u64>(), syns);
 }
 
 /// SYNs of a minute, by what the records say and by what the screen says: pods and backends add up to the whole.
