@@ -159,6 +159,9 @@ fn show(
             drawn = Some(Instant::now());
         }
     }
+    if screen.is_over() {
+        anyhow::bail!("a part of the program broke; its message stands above");
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use super::backends::Backends;
 use super::pods::Pods;
 use super::updates::Updates;
 use super::view::{EVENTS, EventRow, Head, View};
-use super::window::{Window, Windows};
+use super::window::{Sums, Window, Windows};
 use crate::attribute::tag::{EventTags, HostClient};
 use crate::cli::TraceOutput;
 use crate::cli::filter::FilterArgs;
@@ -205,14 +205,15 @@ impl Top {
         }
     }
 
-    /// Seconds over which rates are taken: ten, fewer in the beginning.
-    fn rate_seconds(&self, now_ns: u64) -> u64 {
-        let up_ns = now_ns.saturating_sub(self.begun_ns.unwrap_or(now_ns));
-        (up_ns / SECOND_NS).clamp(1, 10)
-    }
-
-    fn rate(&self, count: u64, now_ns: u64) -> f64 {
-        count as f64 / self.rate_seconds(now_ns) as f64
+    /// What happened in a second, of what `pick` picks: over the last ten that are over and whose events have all been
+    /// counted; over fewer in the beginning.
+    fn rate(&self, window: &Window, now_ns: u64, pick: fn(Sums) -> u64) -> f64 {
+        let counted_ns = now_ns.saturating_sub(self.setting.reorder_window_ns);
+        let end_ns = counted_ns - counted_ns % SECOND_NS;
+        let begun_ns = self.begun_ns.unwrap_or(end_ns);
+        let seconds = (end_ns.saturating_sub(begun_ns) / SECOND_NS).clamp(1, 10);
+        let sums = window.last(end_ns.saturating_sub(1), seconds);
+        pick(sums) as f64 / seconds as f64
     }
 
     fn head(&self, now_ns: u64, footer: &Footer) -> Head {
@@ -225,16 +226,15 @@ impl Top {
             Some(DataPath::None) => "no balancing",
             Some(DataPath::Unknown) | None => "balancing unknown",
         };
-        let last_10 = self.all.last(now_ns, 10);
         Head {
             node: header.map_or_else(|| "?".to_owned(), |header| name(&header.node)),
             kernel: header.map_or_else(|| "?".to_owned(), |header| name(&header.kernel)),
             data_path: path.to_owned(),
             cluster: self.setting.cluster.as_ref().map(|cluster| name(cluster)),
             up_ns: now_ns.saturating_sub(self.begun_ns.unwrap_or(now_ns)),
-            events: self.rate(last_10.events, now_ns),
-            syns: self.rate(last_10.syns, now_ns),
-            last_10,
+            events: self.rate(&self.all, now_ns, |sums| sums.events),
+            syns: self.rate(&self.all, now_ns, |sums| sums.syns),
+            last_10: self.all.last(now_ns, 10),
             last_60: self.all.last(now_ns, 60),
             total: self.all.total().events,
             lost: footer.lost.values().sum::<u64>().saturating_add(footer.skipped),

@@ -1,7 +1,8 @@
 //! What the screen shows of updates: made ones and real ones.
 
 use crate::play::{Moment, SECOND_NS, check, recording, scenario, setting};
-use rollout::record::Body;
+use rollout::record::kernel::Connect;
+use rollout::record::{Body, Record};
 use rollout::top::view::View;
 use std::collections::BTreeMap;
 
@@ -44,6 +45,32 @@ fn totals_are_those_of_the_records() {
     let all = records.iter().filter(|record| rollout::stream::select::is_event(&record.body));
     assert_eq!(moment.view().head.total, all.count() as u64);
     assert!(moment.top.footer().lost.is_empty());
+}
+
+/// Twenty SYNs a second are twenty, at whatever moment of a second one looks, and from the second second on.
+#[test]
+fn a_steady_rate_is_told_as_it_is() {
+    let Some(Body::Connect(one)) = scenario("blog")
+        .into_iter()
+        .find_map(|record| matches!(record.body, Body::Connect(_)).then_some(record.body))
+    else {
+        panic!("no connect")
+    };
+    let records: Vec<Record> = (1..=800)
+        .map(|id| Record {
+            id,
+            time_ns: 7 * SECOND_NS + id * SECOND_NS / 20,
+            body: Body::Connect(Connect { attempt: id, ..one.clone() }),
+        })
+        .collect();
+    let mut moment = Moment::of(&records, 3 * SECOND_NS, setting());
+    for _ in 0..40 {
+        let head = moment.view().head;
+        assert_eq!((head.syns, head.events), (20.0, 20.0), "at {} ns", moment.now_ns);
+        moment.go_on(&records, SECOND_NS / 7 * 5);
+    }
+    moment.go_on(&records, 20 * SECOND_NS);
+    assert_eq!(moment.view().head.syns, 0.0);
 }
 
 /// kubelet knocks at the new pod's door once a second; what counts is what users sent.

@@ -111,8 +111,11 @@ impl Top {
 
     fn counts(&self, window: Option<&Window>, now_ns: u64) -> Counts {
         let Some(window) = window else { return Counts::default() };
-        let last_10 = window.last(now_ns, 10);
-        Counts { rate: self.rate(last_10.syns, now_ns), last_10, last_60: window.last(now_ns, 60) }
+        Counts {
+            rate: self.rate(window, now_ns, |sums| sums.syns),
+            last_10: window.last(now_ns, 10),
+            last_60: window.last(now_ns, 60),
+        }
     }
 
     pub(super) fn loss_rows(&self, footer: &Footer) -> Vec<LossRow> {
@@ -122,16 +125,16 @@ impl Top {
             say(Tone::Bad, format!("{count} lost {}", plain(what, 200)));
         }
         let counted = [
-            (footer.skipped, Tone::Bad, "records skipped: this display was too slow"),
-            (footer.overtaken, Tone::Slow, "events out of order: they came too late"),
+            (footer.skipped, Tone::Bad, "records skipped because this display was too slow"),
+            (footer.overtaken, Tone::Slow, "events out of order because they came too late"),
             (
                 self.setting.cluster.as_ref().map_or(0, |_| self.unplaced.total().syns),
                 Tone::Calm,
-                "SYNs to no pod that is surely known: in the counts of no pod",
+                "SYNs to no pod that is surely known, so in the counts of no pod",
             ),
         ];
         for (count, tone, what) in counted.into_iter().filter(|(count, ..)| *count > 0) {
-            say(tone, format!("{count} {what}"));
+            say(tone, format!("{what}: {count}"));
         }
         if self.backends.unsure() {
             say(Tone::Slow, "weights with `?` may have changed unseen".to_owned());
