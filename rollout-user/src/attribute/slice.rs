@@ -16,6 +16,9 @@ pub const SLICE_LAG_NS: u64 = 3_000_000_000;
 /// The resource's name in `WatchState`.
 pub(super) const SLICES: &str = "endpointslices";
 
+/// The label by which the slices of a headless Service are known.
+const HEADLESS: &str = "service.kubernetes.io/headless";
+
 /// What a pod may have been before a slice listed it as it is.
 const LISTED: &[PodState] = &[PodState::Starting, PodState::Ready, PodState::NotReady];
 
@@ -40,6 +43,8 @@ pub(super) struct SlicePod {
 #[derive(Debug, Clone, Default)]
 struct SliceHistory {
     name: String,
+    /// Its Service is headless: no proxy reads it, and it may list pods as ready that are not.
+    headless: bool,
     versions: Versions<Content>,
 }
 
@@ -96,6 +101,7 @@ impl Slices {
         listed.sort_by(|one, other| one.uid.cmp(&other.uid));
         let history = self.slices.entry(slice.meta.uid.clone()).or_default();
         history.name.clone_from(&slice.meta.name);
+        history.headless |= slice.meta.labels.contains_key(HEADLESS);
         let sighting = Sighting { arrival_ns: time_ns, id };
         let content = Content { updated: slice.meta.updated, listed };
         history.versions.insert(&slice.meta.resource_version, observed.present, sighting, content);
@@ -113,10 +119,13 @@ impl Slices {
         slices.filter_map(|slice| Some(self.slices.get(slice)?.life(uid, context))).collect()
     }
 
-    /// What the slices say about the pod, as moments.
+    /// What the slices say about the pod, as moments. Those of headless Services speak where there are no others.
     pub fn moments(&self, uid: &str) -> Vec<Moment> {
         let slices = self.slices_of.get(uid).into_iter().flatten();
-        slices.filter_map(|slice| self.slices.get(slice)).flat_map(|one| one.moments(uid)).collect()
+        let slices: Vec<_> = slices.filter_map(|slice| self.slices.get(slice)).collect();
+        let balanced = slices.iter().any(|one| !one.headless);
+        let speak = slices.iter().filter(|one| !(balanced && one.headless));
+        speak.flat_map(|one| one.moments(uid)).collect()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Several ways into one workload: more than one Service, a headless one, several ports.
 
 use crate::scenarios::check;
+use crate::sets::stateful;
 use crate::world::*;
 use rollout::analyse::explain;
 use rollout::analyse::report::Report;
@@ -157,6 +158,34 @@ fn connects_to_pods_of_a_headless_service_belong_to_the_update() {
     let way = report.ways_in.first().expect("a way");
     assert_eq!((way.to_service, way.port, way.failed), (false, 8000, 4));
     assert!(!report.causes.is_empty());
+}
+
+/// The usual Service beside a StatefulSet's own: headless, and its slices list pods as ready whatever they are.
+#[test]
+fn a_headless_service_that_publishes_unready_pods_tells_no_proxy() {
+    let mut world = stateful();
+    let plain = explain(&world.records);
+    let mut service = world.service.clone();
+    service.meta.name = "peers".into();
+    service.meta.uid = "svc-peers".into();
+    service.addresses.clear();
+    let observed = world.observed("svc-peers", 50 * MS, true, service);
+    world.push(50 * MS, Body::Service(observed));
+    for record in world.records.clone() {
+        let Body::EndpointSlice(mut seen) = record.body else { continue };
+        seen.object.meta.name = "peers-xyz".into();
+        seen.object.meta.uid = "slice-peers".into();
+        let label = ("service.kubernetes.io/headless".to_owned(), String::new());
+        seen.object.meta.labels.extend([label]);
+        seen.object.service = Some("peers".into());
+        seen.object.endpoints.iter_mut().for_each(|one| one.ready = true);
+        world.push(record.time_ns / 1_000 - BASE_US, Body::EndpointSlice(seen));
+    }
+    let both = explain(&world.records);
+    assert_eq!(both.pods, plain.pods);
+    assert_eq!(both.causes, plain.causes);
+    assert_eq!(both.windows, plain.windows);
+    assert_eq!(both.verdict, plain.verdict);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use crate::world::*;
 use proptest::prelude::*;
 use rollout::analyse::explain;
 use rollout::analyse::report::attempt::Role;
+use rollout::analyse::report::cause::CauseName;
+use rollout::analyse::report::update::Both;
 use rollout::present::{html, text};
 use rollout::record::cluster::Rolling;
 use rollout::record::kernel::DestinationChange;
@@ -14,7 +16,7 @@ use serde_json::Value;
 
 /// Three pods in turn from the highest ordinal, each gone before its successor of the same name comes. The pods stop at
 /// once, and IPVS learns it 60 ms late.
-fn stateful() -> World {
+pub fn stateful() -> World {
     let mut world = World::watching_of("StatefulSet", 3);
     world.change_deployment(50 * MS, |set| {
         let pod_management = "OrderedReady".into();
@@ -114,6 +116,37 @@ fn a_daemon_sets_node_without_a_pod_is_no_trouble_of_its_own() {
     assert_eq!((update.target.kind.as_str(), update.to.number), ("DaemonSet", Some(2)));
     assert_eq!(update.max_unavailable.as_deref(), Some("1"));
     assert!(report.causes.is_empty(), "{:?}", report.causes);
+}
+
+/// The Service has the traffic policy `Local`: while this node has no pod its clients have no destination.
+#[test]
+fn a_local_policy_and_a_node_without_a_pod_are_a_cause() {
+    let mut world = World::watching_of("DaemonSet", 2);
+    let mut service = world.service.clone();
+    service.internal_traffic_policy = "Local".into();
+    world.tell_service(50 * MS, service);
+    world.steady(3 * S, 6 * S, 100 * MS, &[10]);
+    world.update_begins(5 * S);
+    world.pod_goes(6 * S, 10, 2 * S, 30 * MS);
+    world.program(8100 * MS, 10, DestinationChange::Delete, None);
+    world.pod_gone(8200 * MS, 10);
+    for n in 0..5 {
+        let mut dial = world.dial(8500 * MS + n * 50 * MS);
+        dial.no_destination(20);
+        dial.failed(30, Some(111));
+    }
+    world.pod_comes(9 * S, 20);
+    world.steady(9700 * MS, 12 * S, 100 * MS, &[20]);
+    world.phase(12 * S, Phase::CutShort { reason: "interrupted".into() });
+    let report = explain(&world.records);
+    assert_eq!(report.verdict.failed, 5);
+    let cause = report.causes.first().expect("a cause");
+    assert_eq!(cause.name, CauseName::LocalPolicyNoEndpoint, "{:?}", report.causes);
+    assert_eq!(cause.cost.failed, 5);
+    let Some(Both::Gap { syns, .. }) = report.windows.map(|windows| windows.both) else {
+        panic!("no gap: {:?}", report.windows)
+    };
+    assert_eq!(syns, 5, "this node had no pod");
 }
 
 #[test]

@@ -130,6 +130,13 @@ impl<'a> Hit<'a> {
         self.syn.is_some_and(|syn| syn.class == SynClass::Pod && syn.answer == Answer::Nothing)
     }
 
+    /// Whether the client dialled the pod by its own address, as those of a headless Service do: nothing chose for it.
+    pub fn is_direct(&self) -> bool {
+        self.attempt.service.is_none()
+            && self.attempt.backends.is_empty()
+            && self.syn.is_some_and(|syn| syn.address == Some(self.attempt.destination))
+    }
+
     /// Whether a pod's RST answered the deciding SYN.
     pub fn is_refused_by_pod(&self) -> bool {
         let by_pod = |syn: &Syn| matches!(syn.class, SynClass::Pod | SynClass::Unknown);

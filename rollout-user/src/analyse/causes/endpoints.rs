@@ -90,7 +90,14 @@ impl Endpoints {
     /// From when on a proxy had to leave a pod out, up to `to_ns` without a break, and the record that says so: the slices
     /// have it no longer as ready, and list a ready endpoint instead, or have it as serving no more (KEP-1669).
     pub fn had_to_leave(&self, uid: &str, (from_ns, to_ns): (u64, u64)) -> Option<(u64, u64)> {
-        let keys = self.slices.keys().filter(|key| self.ever(key).is_some_and(|e| e.contains(uid)));
+        // No proxy balances a headless Service.
+        let balanced = |key: &ServiceKey| {
+            self.service(key).is_none_or(|service| !service.addresses.is_empty())
+        };
+        let keys = self
+            .slices
+            .keys()
+            .filter(|key| balanced(key) && self.ever(key).is_some_and(|e| e.contains(uid)));
         let since = |key: &ServiceKey| {
             let versions = self.slices.get(key)?.values().flat_map(BTreeMap::keys);
             let mut times: Vec<(u64, u64)> =

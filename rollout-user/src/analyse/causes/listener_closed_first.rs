@@ -6,7 +6,7 @@
 use super::super::report::cause::{CauseName, Sign, Surety};
 use super::super::report::duration::duration;
 use super::case::{Case, Hit};
-use super::life::{When, when};
+use super::life::{PodLife, Point, When, when};
 use super::rule::{Fit, Rival, Rule, by_pod, name, never, number, sign};
 
 /// The rule.
@@ -35,29 +35,42 @@ fn fits(_: &Case<'_>, hit: &Hit<'_>) -> Option<Fit> {
     if closed.seen_ns > answered {
         return None;
     }
-    let still_chosen = when(life.unprogrammed, hit.time_ns()) != When::Surely;
+    let off = off(life, hit.is_direct());
+    let still_chosen = when(off, hit.time_ns()) != When::Surely;
     let deleted = life.deletion.is_some();
     let surety =
         if hit.is_sure() && still_chosen && deleted { Surety::Proven } else { Surety::Likely };
-    let off = life.unprogrammed.map(|point| point.evidence);
+    let off = off.map(|point| point.evidence);
     Some(Fit { surety, evidence: [closed.evidence].into_iter().chain(off).collect() })
+}
+
+/// What ended the choice of a pod: the balancer's change, or the slice's for clients that dial pods by their addresses.
+fn off(life: &PodLife, direct: bool) -> Option<Point> {
+    if direct { life.out_of_slice } else { life.unprogrammed }
 }
 
 fn signs(_: &Case<'_>, hits: &[Hit<'_>]) -> Vec<Sign> {
     by_pod(hits, |life, count| {
         let of = hits.iter().filter(|hit| hit.life.is_some_and(|l| l.pod.uid == life.pod.uid));
+        let direct = of.clone().all(Hit::is_direct);
         let port = of.filter_map(|hit| Some(hit.syn?.address?.port())).next()?;
         let closed = life.port(port).closed?;
         let refused = number(count, "SYN");
-        let text = match life.unprogrammed {
+        let off = off(life, direct);
+        let whose = if direct {
+            "its Service stopped listing it"
+        } else {
+            "the balancer stopped choosing it"
+        };
+        let text = match off {
             Some(off) if off.seen_ns >= closed.seen_ns => format!(
-                "{} closed its listener {} before the balancer stopped choosing it: {refused} refused by RST",
+                "{} closed its listener {} before {whose}: {refused} refused by RST",
                 name(life),
                 duration(off.seen_ns - closed.seen_ns),
             ),
             _ => format!("{} had closed its listener: {refused} refused by RST", name(life)),
         };
-        let off = life.unprogrammed.map(|point| point.evidence);
+        let off = off.map(|point| point.evidence);
         Some(sign(text, [closed.evidence].into_iter().chain(off)))
     })
 }

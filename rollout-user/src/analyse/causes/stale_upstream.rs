@@ -15,10 +15,7 @@ pub const RULE: Rule =
 
 fn fits(_: &Case<'_>, hit: &Hit<'_>) -> Option<Fit> {
     let life = hit.life?;
-    let direct = hit.attempt.service.is_none()
-        && hit.attempt.backends.is_empty()
-        && hit.syn?.address == Some(hit.attempt.destination);
-    if !direct {
+    if !hit.is_direct() {
         return None;
     }
     let fit = by_then(
