@@ -106,6 +106,18 @@ mod with_probes {
     }
 
     #[tokio::test]
+    async fn a_set_that_is_not_there_is_named_by_its_kind() {
+        let (server, _folder, path) = server().await;
+        server.list("/apis/apps/v1/namespaces/shop/daemonsets/none", status(404, "not found"));
+        let output = run(&path, &["watch", "ds/none", "-n", "shop", "--restart"]).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.starts_with("error: no DaemonSet `none` in namespace `shop`"), "{said}");
+        assert!(said.contains("hint: no DaemonSet was found in namespace `shop`"), "{said}");
+        assert!(server.asked_for(&["PATCH"]).is_empty());
+    }
+
+    #[tokio::test]
     async fn a_wrong_token_and_a_missing_right_are_told_apart() {
         let (server, _folder, path) = server().await;
         server.list(NONE, status(403, "deployments.apps is forbidden"));

@@ -105,7 +105,12 @@ fn a_stateful_set_replaces_pods_under_their_names() {
         assert!(pod.uid.as_str() < "uid-020", "{pod:?}");
     }
     let pre_stop = report.pre_stop.as_ref().expect("a number");
-    assert!(serde_json::to_string(pre_stop).expect("JSON").contains("uid-01"), "{pre_stop:?}");
+    let mut needs: Vec<String> = pre_stop.pods.iter().map(|need| need.pod.uid.clone()).collect();
+    needs.sort();
+    assert_eq!(needs, [uid(10), uid(11), uid(12)], "old pods, not their successors");
+    assert!(pre_stop.pods.iter().all(|need| need.need_ns < 1_000_000_000), "{pre_stop:?}");
+    let page = text::render(&report, text::Options::default());
+    assert!(page.contains("kubectl patch statefulset serv -n default"), "{page}");
 }
 
 #[test]
