@@ -154,6 +154,11 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: Style
     buffer.set_stringn(x, y, text, usize::from(width), style);
 }
 
+/// Three digits or more; tenths of hundreds tell nothing.
+fn rate(rate: f64) -> String {
+    if rate < 100.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
+}
+
 /// A time that goes on: what is below a second changes too often to be read.
 fn whole_seconds(ns: u64) -> String {
     let seconds = ns / 1_000_000_000;

@@ -2,7 +2,7 @@
 
 use super::pods::{compare, counts};
 use super::table::{Cell, Column, Table};
-use super::{Look, table};
+use super::{Look, rate, table};
 use crate::present::event_line::Tone;
 use crate::top::ui::{Panel, Ui};
 use crate::top::view::{BackendRow, Counts, View};
@@ -32,7 +32,7 @@ pub fn rows<'a>(view: &'a View, ui: &Ui) -> Vec<&'a BackendRow> {
 /// Draws it.
 pub fn draw(view: &View, ui: &mut Ui, look: Look, area: Rect, buffer: &mut Buffer) {
     let cells = |row: &BackendRow| {
-        let Counts { rate, last_10, last_60 } = row.counts;
+        let Counts { last_10, last_60, .. } = row.counts;
         vec![
             Cell::calm(row.service.clone()),
             Cell::calm(row.backend.clone()),
@@ -40,7 +40,7 @@ pub fn draw(view: &View, ui: &mut Ui, look: Look, area: Rect, buffer: &mut Buffe
                 row.weight.clone(),
                 if row.weight == "0" { Tone::Slow } else { Tone::Calm },
             ),
-            Cell::calm(format!("{rate:.1}")),
+            Cell::calm(rate(row.counts.rate)),
             counts(last_10.failed, last_60.failed, Tone::Bad),
             counts(last_10.resent, last_60.resent, Tone::Slow),
         ]

@@ -1,6 +1,6 @@
 //! The two lines at the top: where this is, and how much happens. In: the head of a view. Out: cells.
 
-use super::{Look, put, whole_seconds};
+use super::{Look, put, rate, whole_seconds};
 use crate::top::ui::Ui;
 use crate::top::view::Head;
 use ratatui::buffer::Buffer;
@@ -32,8 +32,8 @@ pub fn draw(head: &Head, ui: &Ui, look: Look, area: Rect, buffer: &mut Buffer) {
     // What must not be cut off on a narrow screen comes first.
     let mut how_much = vec![
         lost,
-        (format!("{:.1} events/s", head.events), Style::new()),
-        (format!("{:.1} SYN/s", head.syns), Style::new()),
+        (format!("{} events/s", rate(head.events)), Style::new()),
+        (format!("{} SYN/s", rate(head.syns)), Style::new()),
         (failed, if head.last_60.failed > 0 { look.alarm() } else { Style::new() }),
         (slowed, Style::new()),
     ];

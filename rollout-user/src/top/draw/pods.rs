@@ -1,7 +1,7 @@
 //! Pods: state now, and what connects to them come to. In: a view. Out: cells.
 
 use super::table::{Cell, Column, Table};
-use super::{Look, table};
+use super::{Look, rate, table};
 use crate::present::event_line::Tone;
 use crate::top::ui::{Order, Panel, Ui};
 use crate::top::view::{Counts, PodRow, View};
@@ -48,13 +48,13 @@ pub fn counts(last_10: u64, last_60: u64, tone: Tone) -> Cell {
 /// Draws it.
 pub fn draw(view: &View, ui: &mut Ui, look: Look, area: Rect, buffer: &mut Buffer) {
     let cells = |row: &PodRow| {
-        let Counts { rate, last_10, last_60 } = row.counts;
+        let Counts { last_10, last_60, .. } = row.counts;
         vec![
             Cell::calm(row.name.clone()),
             Cell::calm(row.revision.clone()),
             Cell::toned(row.state.clone(), row.tone),
             Cell::calm(row.address.clone()),
-            Cell::calm(format!("{rate:.1}")),
+            Cell::calm(rate(row.counts.rate)),
             counts(last_10.failed, last_60.failed, Tone::Bad),
             counts(last_10.slowed, last_60.slowed, Tone::Slow),
         ]
