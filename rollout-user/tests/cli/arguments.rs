@@ -21,7 +21,7 @@ fn values_that_cannot_be_are_refused_and_the_form_is_told() {
         &["trace", "-o", "yaml"],
         &["trace", "--no-cluster", "--pod", "web-1"],
         &["watch", "web"],
-        &["watch", "statefulset/web"],
+        &["watch", "cronjob/web"],
         &["watch", "deployment/"],
         &["watch"],
         &["explain"],
