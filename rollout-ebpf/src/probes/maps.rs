@@ -4,10 +4,11 @@ use super::attempt::Attempt;
 use super::connect_call::Call;
 use super::ipvs_change::Change;
 use super::memory::Module;
+use super::stand_in::PLACES;
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, HashMap, PerCpuArray, RingBuf},
+    maps::{Array, HashMap, RingBuf},
 };
 use rollout_ebpf::control::Control;
 use rollout_ebpf::program::{Guarded, LOSS_COUNTERS};
@@ -21,9 +22,9 @@ pub static EVENTS: RingBuf = RingBuf::with_byte_size(4 * 1024 * 1024, 0);
 #[map]
 pub static LOSSES: Array<u64> = Array::with_max_entries(LOSS_COUNTERS, BPF_F_MMAPABLE);
 
-/// 1 while a guarded program runs on this CPU.
+/// Events that guarded programs have told and whose second program has yet to run.
 #[map]
-pub static INSIDE: PerCpuArray<u64> = PerCpuArray::with_max_entries(Guarded::ALL.len() as u32, 0);
+pub static NOTES: Array<u64> = Array::with_max_entries(PLACES, 0);
 
 /// How often the second program did the work of a guarded one. Mapped as `LOSSES` is.
 #[map]

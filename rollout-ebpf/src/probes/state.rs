@@ -3,6 +3,7 @@
 use super::emit::{emit, now};
 use super::memory::Address;
 use super::socket::state::{CLOSE, ESTABLISHED, LISTEN, SYN_SENT};
+use super::stand_in::Event;
 use super::{attempt, filter, socket, stand_in, task};
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use aya_log_ebpf::debug;
@@ -14,15 +15,23 @@ use rollout_ebpf::record::socket::Socket;
 /// Clients.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn outcome(context: RawTracePointContext) -> i32 {
-    stand_in::first(Guarded::Outcome, || follow(&context));
+    stand_in::first(event(Guarded::Outcome, &context), || follow(&context));
     0
 }
 
 /// When the kernel skips the first.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn outcome_again(context: RawTracePointContext) -> i32 {
-    stand_in::second(Guarded::Outcome, || follow(&context));
+    let event = event(Guarded::Outcome, &context);
+    stand_in::second(Guarded::Outcome, event, || follow(&context));
     0
+}
+
+/// One transition of one socket. The kernel's states are below 16.
+#[inline(always)]
+fn event(which: Guarded, context: &RawTracePointContext) -> Event {
+    let new: i32 = context.arg(2);
+    Event::of(which, context.arg(0), new as u32 & 15)
 }
 
 #[inline(always)]
@@ -52,14 +61,15 @@ pub fn outcome_destroyed(context: RawTracePointContext) -> i32 {
 /// Servers.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn listener(context: RawTracePointContext) -> i32 {
-    stand_in::first(Guarded::Listener, || serve(&context));
+    stand_in::first(event(Guarded::Listener, &context), || serve(&context));
     0
 }
 
 /// When the kernel skips the first.
 #[raw_tracepoint(tracepoint = "inet_sock_set_state")]
 pub fn listener_again(context: RawTracePointContext) -> i32 {
-    stand_in::second(Guarded::Listener, || serve(&context));
+    let event = event(Guarded::Listener, &context);
+    stand_in::second(Guarded::Listener, event, || serve(&context));
     0
 }
 

@@ -3,6 +3,7 @@
 use super::emit::{emit, now};
 use super::memory::{Address, kernel_feature};
 use super::packet::{self, ACK, SYN};
+use super::stand_in::Event;
 use super::{filter, stand_in};
 use aya_ebpf::{macros::raw_tracepoint, programs::RawTracePointContext};
 use rollout_ebpf::program::{Guarded, Program};
@@ -12,14 +13,16 @@ use rollout_ebpf::record::packet::Packet;
 /// Runs for every dropped packet on the node; all but SYNs leave after a few reads.
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub fn syn_dropped(context: RawTracePointContext) -> i32 {
-    stand_in::first(Guarded::SynDropped, || tell(&context));
+    let event = Event::of(Guarded::SynDropped, context.arg(0), 0);
+    stand_in::first(event, || tell(&context));
     0
 }
 
 /// When the kernel skips the first.
 #[raw_tracepoint(tracepoint = "kfree_skb")]
 pub fn syn_dropped_again(context: RawTracePointContext) -> i32 {
-    stand_in::second(Guarded::SynDropped, || tell(&context));
+    let event = Event::of(Guarded::SynDropped, context.arg(0), 0);
+    stand_in::second(Guarded::SynDropped, event, || tell(&context));
     0
 }
 
