@@ -12,6 +12,7 @@ mod experiment;
 mod faults;
 mod guest;
 mod image;
+mod interrupted;
 mod keys;
 mod life;
 mod load;
@@ -298,9 +299,14 @@ fn status_of(command: &mut Command) -> Result<ExitCode> {
 }
 
 fn shell(words: &[String]) -> Result<ExitCode> {
-    if !words.is_empty() {
-        let words: Vec<_> = words.iter().map(String::as_str).collect();
-        return status_of(&mut guest::command(&words));
+    match words {
+        [] => {}
+        // One word is a line for the guest's shell, as with ssh.
+        [line] => return status_of(&mut guest::command(&["sh", "-c", line])),
+        words => {
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            return status_of(&mut guest::command(&words));
+        }
     }
     let terminal = |mode: &[&str]| Command::new("stty").args(mode).stdin(Stdio::inherit()).status();
     // `script` gives the guest's shell a terminal of its own; ours only passes keys on.

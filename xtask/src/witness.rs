@@ -7,6 +7,7 @@
 mod api;
 mod ipvs;
 mod nginx;
+mod not_sent;
 mod pcap;
 mod recording;
 mod statement;
@@ -14,6 +15,7 @@ mod syns;
 mod windows;
 
 pub use statement::Comparison;
+pub use syns::NOT_SENT;
 
 use anyhow::Context;
 use std::net::IpAddr;
@@ -40,6 +42,8 @@ pub struct Sources {
     pub api_ahead_ns: i64,
     /// `ipvsadm -Ln` snapshots: `{"unix_ns":…,"destinations":{"10.102.0.5:8000":1}}` a line, of the watched Service.
     pub ipvs: PathBuf,
+    /// `iptables -nvxL` of the client's rule that drops SYNs, if there is one.
+    pub not_sent: Option<PathBuf>,
     /// `rollout explain -o json` of the recording.
     pub report: PathBuf,
     /// The recording.
@@ -72,6 +76,9 @@ pub fn compare(sources: &Sources) -> anyhow::Result<Comparison> {
     let mut comparison = Comparison { notes, ..Comparison::default() };
     comparison.equal("tcpdump: packets dropped by the kernel", 0, sources.dropped_by_kernel);
     syns::compare(&mut comparison, &said, &client, &servers, sources.service);
+    if let Some(counters) = &sources.not_sent {
+        not_sent::compare(&mut comparison, &said, counters, sources.service)?;
+    }
     nginx::compare(&mut comparison, &said, &sources.nginx)?;
     audit.compare(&mut comparison, &recorded, said.span)?;
     ipvs::compare(&mut comparison, &recorded, &sources.ipvs, sources.service, said.span.1)?;

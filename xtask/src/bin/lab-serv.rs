@@ -5,7 +5,7 @@
 //! Settings are environment variables: `VERSION`, `PORT`; `LINGER_MS`: goes on for so long after it was told to stop;
 //! `STALL_MS`: accepts nothing for so long before it ends, as a server does that hangs in its shutdown;
 //! `BACKLOG`: connections that the kernel may accept ahead; `ON_TERM`: `exit` ends at once, `ignore` goes on until it is
-//! killed; `LATE_ANSWER_MS`: requests that begin after it was told to stop take so long; `HEALTH_PORT`: answers there from
+//! killed; `LATE_ANSWER_MS`: requests that begin after it was told to stop are not read for so long; `HEALTH_PORT`: answers there from
 //! the start; `LISTEN_LATE_MS`: listens on `PORT` so much later; `SLOW_START_MS`: for so long it accepts one connection each
 //! half second.
 
@@ -116,6 +116,11 @@ fn answer_apart(stream: TcpStream, peer: SocketAddr, begun: &Sender<()>) {
 
 fn answer(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
     stream.set_read_timeout(Some(SILENCE))?;
+    // Before anything is read: a connection that is closed with unread data ends with RST, as one of a server does that
+    // is killed while its requests wait.
+    if TOLD.load(Ordering::SeqCst) {
+        std::thread::sleep(Duration::from_millis(number("LATE_ANSWER_MS", 0)));
+    }
     let mut request = Vec::new();
     let mut part = [0; 2048];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16384 {
@@ -124,9 +129,6 @@ fn answer(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
             return Ok(());
         }
         request.extend_from_slice(part.get(..count).unwrap_or_default());
-    }
-    if TOLD.load(Ordering::SeqCst) {
-        std::thread::sleep(Duration::from_millis(number("LATE_ANSWER_MS", 0)));
     }
     let version = std::env::var("VERSION").unwrap_or_default();
     let body = format!("{version}\n");

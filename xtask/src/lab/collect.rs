@@ -39,6 +39,8 @@ pub struct Files {
     pub audit: PathBuf,
     /// `ipvsadm` snapshots.
     pub ipvs: PathBuf,
+    /// Counters of the client's rule that drops SYNs, if the variant has one.
+    pub not_sent: Option<PathBuf>,
 }
 
 impl Witnesses {
@@ -95,7 +97,9 @@ impl Files {
     /// When they are not all there.
     pub fn of(folder: &Path) -> Result<Self> {
         let own = folder.join(FOLDER);
+        let not_sent = own.join("not-sent.rules");
         Ok(Self {
+            not_sent: not_sent.exists().then_some(not_sent),
             captures: captures(&own)?,
             dropped_by_kernel: dropped(&own)?,
             nginx: folder.join(NGINX),

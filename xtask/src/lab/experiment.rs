@@ -163,7 +163,7 @@ fn once(lab: &Lab, variant: &Variant, options: &Options) -> Result<Outcome> {
         return Ok(Outcome::Void(why));
     }
     eprintln!("baseline: {due} requests, all 200, none over 1 s; the update starts");
-    let mut faults = Faults::new(&variant.faults);
+    let mut faults = Faults::new(&lab.cache, &variant.faults);
     faults.update_begins()?;
     workload::update(&lab.cache, version + 1)?;
     let servers = follow(lab, &mut faults, &mut tracer)?;
@@ -198,7 +198,7 @@ fn guest_clock() -> Result<(f64, i64)> {
 
 /// Looks at the pods until the tracer has ended, does what is due to the node, and returns every address that a pod of
 /// `serv` had.
-fn follow(lab: &Lab, faults: &mut Faults, tracer: &mut Tracer) -> Result<BTreeSet<IpAddr>> {
+fn follow(lab: &Lab, faults: &mut Faults<'_>, tracer: &mut Tracer) -> Result<BTreeSet<IpAddr>> {
     let mut addresses = BTreeSet::new();
     let end = Instant::now() + UPDATE;
     loop {

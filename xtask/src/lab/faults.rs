@@ -1,8 +1,10 @@
 //! Faults of one run, on time. Comes in: a variant's faults, and what happens in the cluster. Goes out: scripts that run in
 //! the node. Whatever happens, what was begun is undone.
 
-use super::guest;
 use super::variant::{Anchor, Fault, Moment};
+use super::{control, guest};
+use crate::cache::Cache;
+use crate::exec;
 use anyhow::Result;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -16,17 +18,18 @@ enum State {
 }
 
 /// The faults of a run.
-pub struct Faults {
+pub struct Faults<'a> {
+    cache: &'a Cache,
     faults: Vec<(Fault, State)>,
     update: Option<Instant>,
     deletion: Option<(Instant, Option<IpAddr>)>,
 }
 
-impl Faults {
+impl<'a> Faults<'a> {
     /// Nothing has begun.
-    pub fn new(faults: &[Fault]) -> Self {
+    pub fn new(cache: &'a Cache, faults: &[Fault]) -> Self {
         let faults = faults.iter().map(|fault| (fault.clone(), State::Waiting)).collect();
-        Self { faults, update: None, deletion: None }
+        Self { cache, faults, update: None, deletion: None }
     }
 
     /// The update is about to begin: what begins with it begins now.
@@ -62,6 +65,9 @@ impl Faults {
         for (fault, state) in &mut self.faults {
             if *state == State::Waiting && due(&fault.from) {
                 run(&fault.node, old)?;
+                if !fault.kubectl.is_empty() {
+                    exec::output(control::kubectl(self.cache)?.args(&fault.kubectl))?;
+                }
                 *state = State::Begun;
             }
             if *state == State::Begun && due(&fault.until) {
@@ -78,7 +84,7 @@ impl Faults {
     }
 }
 
-impl Drop for Faults {
+impl Drop for Faults<'_> {
     fn drop(&mut self) {
         let old = self.deletion.and_then(|(_, address)| address);
         for (fault, _) in self.faults.iter().filter(|(_, state)| *state == State::Begun) {
@@ -90,6 +96,9 @@ impl Drop for Faults {
 }
 
 fn run(script: &str, old: Option<IpAddr>) -> Result<()> {
+    if script.is_empty() {
+        return Ok(());
+    }
     let old = old.map(|address| address.to_string()).unwrap_or_default();
     guest::shell(&format!("OLD={old}; {script}"))?;
     Ok(())

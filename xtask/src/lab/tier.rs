@@ -3,9 +3,10 @@
 
 use super::life::{self, Lab};
 use super::place::NODE;
-use super::{RATE, node_pod, programs, variant, verify};
+use super::{RATE, interrupted, node_pod, programs, variant, verify};
 use crate::dist;
 use crate::test::Counts;
+use crate::witness::Comparison;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,38 +35,18 @@ fn in_lab(lab: &Lab, program: &Path) -> Result<Counts> {
     let mut counts = Counts::default();
     let mut classes: BTreeMap<String, u64> = BTreeMap::new();
     for variant in variant::all()?.iter().filter(|variant| variant.tier) {
-        match verify::run(lab, program, variant, RATE, false) {
-            Ok(verified) => {
-                println!("lab {}: {}", variant.name, variant.summary);
-                print!("{}", verified.comparison);
-                for (class, syns) in &verified.comparison.classes {
-                    *classes.entry(class.clone()).or_default() += syns;
-                }
-                for statement in &verified.comparison.statements {
-                    count(&mut counts, statement.holds);
-                }
+        let verified = verify::run(lab, program, variant, RATE, false).map(|verified| {
+            for (class, syns) in &verified.comparison.classes {
+                *classes.entry(class.clone()).or_default() += syns;
             }
-            Err(error) => {
-                println!("lab {}: FAILED", variant.name);
-                eprint!("{}", crate::hint::render(&error));
-                count(&mut counts, false);
-            }
-        }
+            verified.comparison
+        });
+        tell(&mut counts, &format!("{}: {}", variant.name, variant.summary), verified);
     }
-    match node_pod::compare(lab, RATE, &programs::workspace()?.join("target/lab/node-pod.jsonl")) {
-        Ok(comparison) => {
-            println!("lab node-pod: the binary in a pod of `kubectl debug node/{NODE}`");
-            print!("{comparison}");
-            for statement in &comparison.statements {
-                count(&mut counts, statement.holds);
-            }
-        }
-        Err(error) => {
-            println!("lab node-pod: FAILED");
-            eprint!("{}", crate::hint::render(&error));
-            count(&mut counts, false);
-        }
-    }
+    let log = programs::workspace()?.join("target/lab/node-pod.jsonl");
+    let node_pod = format!("node-pod: the binary in a pod of `kubectl debug node/{NODE}`");
+    tell(&mut counts, &node_pod, node_pod::compare(lab, RATE, &log));
+    tell(&mut counts, "interrupted: Ctrl-C before the update", interrupted::compare());
     for class in CLASSES {
         let syns = classes.get(*class).copied().unwrap_or(0);
         let mark = if syns >= ENOUGH { "ok" } else { "NO" };
@@ -73,6 +54,24 @@ fn in_lab(lab: &Lab, program: &Path) -> Result<Counts> {
         count(&mut counts, syns >= ENOUGH);
     }
     Ok(counts)
+}
+
+/// Puts the statements of one part on the terminal; one that could not be made counts as one that does not hold.
+fn tell(counts: &mut Counts, what: &str, compared: Result<Comparison>) {
+    match compared {
+        Ok(comparison) => {
+            println!("lab {what}");
+            print!("{comparison}");
+            for statement in &comparison.statements {
+                count(counts, statement.holds);
+            }
+        }
+        Err(error) => {
+            println!("lab {what}: FAILED");
+            eprint!("{}", crate::hint::render(&error));
+            count(counts, false);
+        }
+    }
 }
 
 fn count(counts: &mut Counts, holds: bool) {

@@ -80,9 +80,14 @@ pub struct Fault {
     /// When it is undone.
     pub until: Moment,
     /// A shell script for the node. `$OLD` is the address of the first pod that goes, once one does.
+    #[serde(default)]
     pub node: String,
     /// The script that undoes it.
+    #[serde(default)]
     pub undo: String,
+    /// Arguments of kubectl, as the lab's administrator. Nothing undoes it.
+    #[serde(default)]
+    pub kubectl: Vec<String>,
 }
 
 /// `update+1.5`: so many seconds after the update's begin; `deletion+6`: after an old pod was told to go.

@@ -55,6 +55,9 @@ pub fn run(
 pub fn again(run: &Run, program: &Path) -> Result<Verified> {
     let variant = variant::find(&run.facts.variant)?;
     let recording = run.recording.clone().context("the run has no recording")?;
+    if variant.expects.contains(witness::NOT_SENT) {
+        ensure!(run.files.not_sent.is_some(), "the client's firewall left no counters");
+    }
     let sources = sources(run, &recording, explain(program, &recording, &run.folder)?)?;
     let mut comparison = witness::compare(&sources)?;
     let exit_code = run.facts.exit_code;
@@ -95,6 +98,7 @@ fn sources(run: &Run, recording: &Path, report: PathBuf) -> Result<Sources> {
         audit: run.files.audit.clone(),
         api_ahead_ns: run.facts.host_ahead_ns,
         ipvs: run.files.ipvs.clone(),
+        not_sent: run.files.not_sent.clone(),
         report,
         recording: recording.to_owned(),
         namespace: "default".into(),

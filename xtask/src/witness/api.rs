@@ -119,6 +119,20 @@ impl Audit {
                 let written = versions.get(version).filter(|written| **written >= span.0);
                 latest_ns = latest_ns.max(written.map_or(0, |written| arrived_ns - written));
             }
+            // What the server wrote while it was watched came by a watch, which keeps the order of all its objects.
+            let watched =
+                |version: &&Version| versions.get(version).is_some_and(|at| *at >= span.0);
+            let mut first: BTreeSet<&Version> = BTreeSet::new();
+            let arrived = arrivals.iter().map(|(version, _)| version).filter(watched);
+            let order: Vec<u64> =
+                arrived.filter(|v| first.insert(v)).map(|v| v.resource_version).collect();
+            let sorted = order.is_sorted();
+            comparison.state(
+                &format!("API: first sight of each {what} version, over all objects"),
+                "as written".into(),
+                if sorted { "as written".into() } else { format!("{order:?}") },
+                sorted,
+            );
             let seen: Vec<Version> = arrivals.into_iter().map(|(version, _)| version).collect();
             // A list tells of each object's version then, not of those before it; the last moments may be on their way.
             let mut listed: BTreeMap<&str, u64> = BTreeMap::new();
@@ -198,8 +212,8 @@ mod tests {
         };
         let pods = [(9, -1), (10, 0), (11, 1), (12, 2), (13, 9_000_000_000)]
             .map(|(v, written_ns)| (Version { resource_version: v, uid: "a".into() }, written_ns));
-        let audit = Audit { pods: pods.into_iter().collect(), ..Audit::default() };
-        let holds = |recorded: &[Value]| -> anyhow::Result<bool> {
+        let mut audit = Audit { pods: pods.into_iter().collect(), ..Audit::default() };
+        let agrees = |audit: &Audit, recorded: &[Value]| -> anyhow::Result<bool> {
             let mut records = vec![
                 serde_json::json!({"time_ns": 0, "body": {"header": {"reorder_window_ns": 50}}}),
                 serde_json::json!({"time_ns": 0, "body": {"clock": {"unix_ns": 0}}}),
@@ -209,9 +223,18 @@ mod tests {
             audit.compare(&mut comparison, &records, (0, 10_000_000_000))?;
             Ok(comparison.agrees())
         };
-        assert!(holds(&[seen(10), seen(11), seen(12)])?);
-        assert!(!holds(&[seen(10), seen(12)])?);
-        assert!(!holds(&[seen(10), seen(11), late(12)])?);
+        assert!(agrees(&audit, &[seen(10), seen(11), seen(12)])?);
+        assert!(!agrees(&audit, &[seen(10), seen(12)])?);
+        assert!(!agrees(&audit, &[seen(10), seen(11), late(12)])?);
+        // Of two objects too, the order is the server's.
+        let mut of_another = seen(13);
+        of_another["body"]["pod"]["object"]["meta"]["uid"] = "b".into();
+        of_another["time_ns"] = 14.into();
+        let other = Version { resource_version: 13, uid: "b".into() };
+        audit.pods.insert(other, 13);
+        let first = [seen(10), seen(11), seen(12), of_another.clone()];
+        assert!(agrees(&audit, &first)?);
+        assert!(!agrees(&audit, &[seen(10), seen(11), of_another, seen(12)])?);
         Ok(())
     }
 }

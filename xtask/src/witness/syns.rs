@@ -18,6 +18,8 @@ pub struct SaidSyn {
     pub class: String,
     /// Where it went.
     pub address: Option<SocketAddr>,
+    /// Whether an ICMP error answered it.
+    pub by_icmp: bool,
 }
 
 /// An attempt as the report has it.
@@ -75,6 +77,7 @@ fn attempt(value: &Value) -> anyhow::Result<SaidAttempt> {
             unix_ns: unix(syn)?,
             class: syn["class"].as_str().context("a SYN has no `class`")?.to_owned(),
             address: address_of(&syn["address"]),
+            by_icmp: syn["answer"] == "icmp",
         })
     });
     let client = address_of(&value["client"]["address"])
@@ -98,7 +101,7 @@ const MARGIN_NS: i64 = 1_000_000_000;
 const QUIET_NS: i64 = 10_000_000;
 
 /// The class of what never left.
-const NOT_SENT: &str = "not_sent";
+pub const NOT_SENT: &str = "not_sent";
 
 /// Compares SYN by SYN.
 pub fn compare(
@@ -154,6 +157,13 @@ pub fn compare(
             comparison.notes.push(note);
         }
     }
+
+    // The kernel limits ICMP errors by destination: not every SYN without a destination gets one.
+    let errors = client.iter().filter(|p| p.kind == Kind::Icmp && p.destination.ip() == service);
+    let errors = errors.filter(|p| p.unix_ns <= cut_ns && clients.contains(&p.source)).count();
+    let answered = clients.iter().filter_map(|client| traced.get(client)).flatten();
+    let answered = answered.filter(|syn| syn.by_icmp).count();
+    comparison.equal("ICMP errors that reached the client", errors, answered);
 
     let mut reached_any = 0;
     for (pod, packets) in servers {
