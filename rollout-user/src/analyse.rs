@@ -142,7 +142,7 @@ impl Reading {
             lives: BTreeMap::new(),
         }
         .with_lives();
-        let pre_stop = pre_stop::pre_stop(&case.lives, &gathered.last_choices, &base);
+        let pre_stop = pre_stop::pre_stop(&case.lives, &gathered.last_choices, &facts, &base);
         let causes = causes::causes(&case, &verdict, pre_stop.as_ref());
         let is = |kind| move |a: &Attempt| a.in_scope && a.client.kind == kind;
         let user = is(ClientKind::User);

@@ -113,6 +113,11 @@ impl Facts {
         self.phases.iter().find(|p| p.what == Phase::Watching).map(|p| p.time_ns)
     }
 
+    /// Whether the run came to its own end, not cut short or killed.
+    pub fn ended_regularly(&self) -> bool {
+        self.phases.iter().any(|phase| phase.what == Phase::Ended)
+    }
+
     /// Whether connects of pods in this Kubernetes namespace are left out by the user's wish.
     pub fn leaves_out(&self, namespace: &str) -> bool {
         let header = self.header.as_ref();

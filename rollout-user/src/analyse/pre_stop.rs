@@ -5,6 +5,7 @@
 
 use super::base::TimeBase;
 use super::causes::life::PodLife;
+use super::facts::Facts;
 use super::report::attempt::Role;
 use super::report::pre_stop::{Need, PreStop};
 use std::collections::BTreeMap;
@@ -13,15 +14,23 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// What is added at least: kube-proxy's usual `minSyncPeriod`.
 const LEAST_MARGIN_NS: u64 = SECOND_NS;
 
-/// Computes it; `None` where no old pod's stop signal was seen.
+/// Computes it; `None` where of no old pod both the stop signal and the last choice were seen.
 pub fn pre_stop(
     lives: &BTreeMap<String, PodLife>,
     last_choices: &BTreeMap<String, (u64, u64)>,
+    facts: &Facts,
     base: &TimeBase,
 ) -> Option<PreStop> {
     let old: Vec<&PodLife> = lives.values().filter(|life| life.role == Some(Role::Old)).collect();
-    let mut pods: Vec<Need> =
-        old.iter().filter_map(|life| need(life, last_choices.get(&life.pod.uid), base)).collect();
+    // Where the recording ends before, the pod may have been chosen later still.
+    let over = |life: &&&PodLife| {
+        facts.ended_regularly() || life.unprogrammed.is_some() || life.gone.is_some()
+    };
+    let mut pods: Vec<Need> = old
+        .iter()
+        .filter(over)
+        .filter_map(|life| need(life, last_choices.get(&life.pod.uid), base))
+        .collect();
     pods.sort_by(|a, b| (a.need_ns, &a.pod).cmp(&(b.need_ns, &b.pod)));
     let needs = || pods.iter().map(|need| need.need_ns);
     let (least_ns, most_ns) = (needs().min()?, needs().max()?);

@@ -5,6 +5,7 @@ use crate::world::*;
 use rollout::analyse::explain;
 use rollout::analyse::report::Report;
 use rollout::analyse::report::cause::{Cause, CauseName, Surety};
+use rollout::present::text;
 use rollout::record::Body;
 use rollout::record::kernel::{BacklogFull, DestinationChange, Flow};
 use rollout::record::meta::{Phase, Stage};
@@ -185,6 +186,20 @@ fn the_pre_stop_number_counts_from_kubelets_beginning() {
     assert_eq!((slept.most_ns / 1_000_000, slept.has_seconds, slept.seconds), (4888, Some(2), 8));
     assert_eq!(slept.fits, Some(true));
     assert!(slept.patch.contains(r#""sleep":{"seconds":8}"#), "{}", slept.patch);
+}
+
+#[test]
+fn no_number_is_given_where_the_pod_was_still_chosen_when_the_recording_ended() {
+    let mut world = World::watching(1);
+    world.steady(3 * S, 8 * S, 200 * MS, &[10]);
+    world.update_begins(5 * S);
+    world.pod_comes(6 * S, 20);
+    world.pod_goes(7 * S, 10, 4 * S, 3 * S);
+    let end = world.records[0].time_ns + 8 * S * 1_000;
+    world.records.retain(|record| record.time_ns <= end);
+    assert_eq!(explain(&world.records).pre_stop, None);
+    let page = text::render(&explain(&world.records), text::Options::default());
+    assert!(page.contains("so far: the end of the update was not seen"), "{page}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct PreStop {
     /// Old pods whose stop signal and last backend choice were seen, by need, smallest first.
     pub pods: Vec<Need>,
-    /// Old pods for which one of the two was not seen.
+    /// Old pods for which one of the two was not seen, or which were still chosen when the recording ended.
     pub not_known: u64,
     /// Smallest need.
     pub least_ns: u64,

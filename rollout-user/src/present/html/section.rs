@@ -5,7 +5,7 @@
 use crate::analyse::report::Report;
 use crate::present::markup::Markup;
 use crate::present::text::limits::{Statement, doubt, doubts_title, statements};
-use crate::present::text::update::{counts_from_start, elsewhere, rows};
+use crate::present::text::update::{elsewhere, rows, window_note};
 use crate::present::time;
 
 /// Losses, and gaps, that are listed.
@@ -47,8 +47,8 @@ pub fn doubts(page: &mut Markup, report: &Report) {
 /// The three windows.
 pub fn windows(page: &mut Markup, report: &Report) {
     let Some(windows) = &report.windows else { return };
-    let note = if counts_from_start(report) { "" } else { "since the trace began" };
-    open(page, "windows", "Windows", note);
+    let note = window_note(report);
+    open(page, "windows", "Windows", &note);
     page.open("ol", &[("class", "windows")]);
     for (row, class) in rows(windows).iter().zip(["w1", "w2", "w3"]) {
         page.open("li", &[("class", class)]);

@@ -92,8 +92,10 @@ pub fn manner(update: &Update) -> Option<String> {
 /// Users' SYNs by class, as a sum.
 fn syns(report: &Report) -> Option<String> {
     let counts = &report.verdict.syns;
+    // Without a cluster nothing says that it was a pod that it reached.
+    let reached = if report.update.is_some() { "to pods" } else { "delivered" };
     let classes = [
-        (counts.pod, "to pods"),
+        (counts.pod, reached),
         (counts.dropped_in_ipvs, "dropped in IPVS"),
         (counts.no_destination, "without a destination"),
         (counts.not_sent, "not sent"),
@@ -112,8 +114,7 @@ fn syns(report: &Report) -> Option<String> {
 /// Writes the three windows.
 pub fn write_windows(page: &mut Page, report: &Report) {
     let Some(windows) = &report.windows else { return };
-    let note = if counts_from_start(report) { "" } else { "since the trace began" };
-    page.heading("Windows", note);
+    page.heading("Windows", &window_note(report));
     for (number, window) in (1..).zip(rows(windows)) {
         row(page, &format!("{number}  {}", window.what), window.span.as_ref(), &window.syns);
     }
@@ -122,9 +123,14 @@ pub fn write_windows(page: &mut Page, report: &Report) {
     }
 }
 
-/// Whether the windows count from the update's start, not from the trace's.
-pub fn counts_from_start(report: &Report) -> bool {
-    report.update.as_ref().is_some_and(|update| update.start.is_some())
+/// What the windows leave out: what was before the trace, and what came after the recording's end.
+pub fn window_note(report: &Report) -> String {
+    let update = report.update.as_ref();
+    let early =
+        (!update.is_some_and(|update| update.start.is_some())).then_some("since the trace began");
+    let late = (!update.is_some_and(|update| update.end.is_some()))
+        .then_some("so far: the end of the update was not seen");
+    early.into_iter().chain(late).collect::<Vec<_>>().join("; ")
 }
 
 /// A window in words.
