@@ -5,6 +5,7 @@
 
 pub mod attempt;
 mod base;
+mod bound;
 mod causes;
 mod facts;
 mod group;
@@ -25,6 +26,7 @@ use crate::record::Record;
 use crate::record::meta::Target;
 use attempt::{Context, Gatherer};
 use base::TimeBase;
+use bound::Bound;
 use causes::Case;
 use causes::endpoints::Endpoints;
 use causes::server::ServerSide;
@@ -50,6 +52,7 @@ pub fn explain(records: &[Record]) -> Report {
 #[derive(Default)]
 pub struct Explainer {
     target: Option<Target>,
+    bound: Bound,
     histories: Histories,
     facts: Facts,
     observations: Observations,
@@ -64,8 +67,11 @@ impl Explainer {
 
     /// Takes the next record of the first pass.
     pub fn observe(&mut self, record: &Record) {
-        self.histories.observe(record);
         self.facts.take(record);
+        if !self.bound.admits(record) {
+            return;
+        }
+        self.histories.observe(record);
         self.observations.take(record);
         self.endpoints.take(record);
     }
@@ -77,7 +83,11 @@ impl Explainer {
 
     /// Ends the first pass.
     pub fn observed(self) -> Reading {
-        let Self { target, histories, mut facts, observations, endpoints } = self;
+        let Self { target, bound, mut histories, mut facts, observations, endpoints } = self;
+        if let Some(loss) = bound.loss(facts.end_ns()) {
+            histories.observe(&loss);
+            facts.take(&loss);
+        }
         facts.finish();
         let named = facts.header.as_ref().and_then(|header| header.what.target.clone());
         let workload = observations.finish(target.or(named), facts.watching_ns());
