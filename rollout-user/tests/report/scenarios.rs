@@ -6,7 +6,9 @@
 use crate::world::*;
 use rollout::analyse::explain;
 use rollout::analyse::report::Report;
+use rollout::analyse::report::attempt::Role;
 use rollout::analyse::report::update::Both;
+use rollout::analyse::report::verdict::Doubt;
 use rollout::present::text::{self, Options};
 use rollout::record::Record;
 use rollout::record::kernel::DestinationChange;
@@ -304,4 +306,32 @@ fn a_roll_back_half_way_is_said() {
     let update = report.update.expect("an update");
     assert_eq!(update.superseded.len(), 1);
     assert_eq!(update.to.template_hash, "aaaaaaaaaa");
+}
+
+#[test]
+fn a_workload_that_changes_twice_is_one_update_to_the_last_revision() {
+    let mut world = World::watching(1);
+    world.steady(3 * S, 10 * S, 200 * MS, &[10]);
+    world.update_begins(5 * S);
+    world.pod_comes(6 * S, 20);
+    world.update_to(7 * S, 3, "cccccccccc");
+    world.pod_goes(7500 * MS, 20, S, 50 * MS);
+    world.pod_gone(9 * S, 20);
+    world.pod_comes_of(9500 * MS, 30, 3, "cccccccccc");
+    world.pod_goes(11 * S, 10, 2 * S, 60 * MS);
+    world.steady(11100 * MS, 15 * S, 200 * MS, &[30]);
+    world.pod_gone(14 * S, 10);
+    world.update_complete(14500 * MS);
+    world.phase(15 * S, Phase::Ended);
+    let report = explain(&world.records);
+    let update = report.update.as_ref().expect("an update");
+    assert_eq!((update.to.template_hash.as_str(), update.superseded.len()), ("cccccccccc", 1));
+    let roles: Vec<_> = report.pods.iter().map(|pod| (pod.pod.uid.clone(), pod.role)).collect();
+    assert_eq!(
+        roles,
+        [(uid(10), Some(Role::Old)), (uid(20), Some(Role::Old)), (uid(30), Some(Role::New))]
+    );
+    // What became of the middle revision is a question that a clean verdict does not answer.
+    assert_eq!(report.verdict.doubts, [Doubt::Superseded]);
+    assert_eq!(report.verdict.exit_code, 3);
 }
