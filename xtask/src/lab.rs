@@ -53,7 +53,7 @@ enum LabCommand {
     Down,
     /// Say what runs and whether it is healthy.
     Status,
-    /// Open a shell in the guest, or run a command there.
+    /// Open a shell in the guest, or run a command or a line of shell there.
     Shell {
         /// The command and its arguments; a terminal without it.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -84,7 +84,7 @@ enum LabCommand {
         /// File on this machine.
         to: PathBuf,
     },
-    /// Lay the witnesses of a run that was made beside what `rollout` says of its recording now.
+    /// Compare the witnesses of a run that was made with what `rollout` says of its recording now.
     Verify {
         /// The run's folder.
         folder: PathBuf,
@@ -318,19 +318,26 @@ fn shell(words: &[String]) -> Result<ExitCode> {
 }
 
 fn logs(name: Option<&str>) -> Result<ExitCode> {
-    let Some(name) = name else {
-        for entry in std::fs::read_dir(place::file("logs"))? {
-            let path = entry?.path();
-            println!("{}", path.file_stem().unwrap_or_default().to_string_lossy());
-        }
-        for line in guest::shell("ls /var/log/lab")?.lines() {
-            println!("{}", line.trim_end_matches(".log"));
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
-    let own = place::log(name);
-    if own.is_file() {
-        return status_of(Command::new("cat").arg(own));
+    let mut own: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(place::file("logs"))? {
+        own.push(entry?.path().file_stem().unwrap_or_default().to_string_lossy().into_owned());
     }
-    status_of(&mut guest::command(&["cat", &format!("/var/log/lab/{name}.log")]))
+    own.sort();
+    let listed = guest::shell("ls /var/log/lab")?;
+    let guests: Vec<&str> = listed.lines().map(|line| line.trim_end_matches(".log")).collect();
+    match name {
+        None => {
+            own.iter().map(String::as_str).chain(guests).for_each(|name| println!("{name}"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(name) if own.iter().any(|known| known == name) => {
+            status_of(Command::new("cat").arg(place::log(name)))
+        }
+        Some(name) if guests.contains(&name) => {
+            status_of(&mut guest::command(&["cat", &format!("/var/log/lab/{name}.log")]))
+        }
+        Some(name) => {
+            Err(hinted(format!("there is no log `{name}`"), "`cargo xtask lab logs` lists them"))
+        }
+    }
 }
