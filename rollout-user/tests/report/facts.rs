@@ -485,6 +485,29 @@ fn f24_a_retransmit_that_is_reported_after_it_left_keeps_its_events() {
 }
 
 #[test]
+fn f06_tries_that_a_firewall_drops_at_once_are_syns_that_were_not_sent() {
+    let mut world = mixed();
+    let mut dial = world.dial(8 * S);
+    dial.dropped(4, "NETFILTER_DROP", GATEWAY);
+    // Before Linux 6.13 nothing but the drop tells of a retransmit that did not leave.
+    dial.dropped(1020 * MS, "NETFILTER_DROP", GATEWAY);
+    dial.dropped(1530 * MS, "NETFILTER_DROP", GATEWAY);
+    // The firewall opens.
+    dial.resent(2040 * MS, None);
+    dial.chosen(2040 * MS + 20, 10);
+    dial.established(2041 * MS);
+    let mut queued = world.dial(9 * S);
+    // What waited for its neighbour is the SYN itself, however late it is dropped.
+    queued.dropped(3 * S, "NEIGH_FAILED", GATEWAY);
+    queued.failed(3 * S + MS, Some(113));
+    let report = explain(&world.records);
+    use SynClass::{NotSent, Pod};
+    assert_eq!(classes(&report.attempts[0]), [NotSent, NotSent, NotSent, Pod]);
+    assert_eq!((report.attempts[0].not_sent, report.attempts[0].retransmits), (3, 1));
+    assert_eq!(classes(&report.attempts[1]), [NotSent]);
+}
+
+#[test]
 fn f25_probes_are_kubelets_by_cgroup_and_count_nowhere() {
     let mut world = mixed();
     world.request(8 * S, 20);

@@ -6,7 +6,7 @@
 //! `STALL_MS`: accepts nothing for so long before it ends, as a server does that hangs in its shutdown;
 //! `BACKLOG`: connections that the kernel may accept ahead; `ON_TERM`: `exit` ends at once, `ignore` goes on until it is
 //! killed; `LATE_ANSWER_MS`: requests that begin after it was told to stop are not read for so long; `HEALTH_PORT`: answers there from
-//! the start; `LISTEN_LATE_MS`: listens on `PORT` so much later; `SLOW_START_MS`: for so long it accepts one connection each
+//! the start; `KEEP_ALIVE_MS`: keeps a connection open for so long after an answer; `LISTEN_LATE_MS`: listens on `PORT` so much later; `SLOW_START_MS`: for so long it accepts one connection each
 //! half second.
 
 use signal_hook::consts::SIGTERM;
@@ -115,27 +115,45 @@ fn answer_apart(stream: TcpStream, peer: SocketAddr, begun: &Sender<()>) {
 }
 
 fn answer(mut stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
-    stream.set_read_timeout(Some(SILENCE))?;
     // Before anything is read: a connection that is closed with unread data ends with RST, as one of a server does that
     // is killed while its requests wait.
     if TOLD.load(Ordering::SeqCst) {
         std::thread::sleep(Duration::from_millis(number("LATE_ANSWER_MS", 0)));
     }
+    let keep = number("KEEP_ALIVE_MS", 0);
+    stream.set_read_timeout(Some(SILENCE))?;
+    while read_request(&mut stream)? {
+        respond(&mut stream, peer, keep > 0)?;
+        if keep == 0 {
+            break;
+        }
+        stream.set_read_timeout(Some(Duration::from_millis(keep)))?;
+    }
+    Ok(())
+}
+
+/// Reads one request; false where the client has closed.
+fn read_request(stream: &mut TcpStream) -> io::Result<bool> {
     let mut request = Vec::new();
     let mut part = [0; 2048];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16384 {
         let count = stream.read(&mut part)?;
         if count == 0 {
-            return Ok(());
+            return Ok(false);
         }
         request.extend_from_slice(part.get(..count).unwrap_or_default());
     }
+    Ok(true)
+}
+
+fn respond(stream: &mut TcpStream, peer: SocketAddr, keep: bool) -> io::Result<()> {
     let version = std::env::var("VERSION").unwrap_or_default();
     let body = format!("{version}\n");
     let length = body.len();
+    let connection = if keep { "keep-alive" } else { "close" };
     // The proxy logs the peer: it ties a request to the connection that carried it.
     write!(
         stream,
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nX-Peer: {peer}\r\nConnection: close\r\n\r\n{body}"
+        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nX-Peer: {peer}\r\nConnection: {connection}\r\n\r\n{body}"
     )
 }

@@ -52,6 +52,9 @@ pub struct Variant {
     /// nginx's `proxy_connect_timeout`.
     #[serde(default = "patient")]
     pub connect_timeout: String,
+    /// nginx keeps upstream connections open and uses them again.
+    #[serde(default)]
+    pub keep_alive: bool,
     /// The gateway's readiness goes through `serv`, and one failed probe takes it out.
     #[serde(default)]
     pub cascade: bool,

@@ -48,7 +48,13 @@ pub fn apply(cache: &Cache, variant: &Variant, version: u64) -> Result<()> {
     // used again within them meets a destination that is at weight 0 by now, and loses its SYN.
     let (path, period, failures) =
         if variant.cascade { ("/", "1", "1") } else { ("/ready", "5", "3") };
+    let (keep_alive, http_version) = match variant.keep_alive {
+        true => ("keepalive 32;", "proxy_http_version 1.1; proxy_set_header Connection \"\";"),
+        false => ("", ""),
+    };
     let gateway = include_str!("../../lab/gateway.yaml")
+        .replace("@KEEP_ALIVE@", keep_alive)
+        .replace("@HTTP_VERSION@", http_version)
         .replace("@RUN@", &version.to_string())
         .replace("@CONNECT_TIMEOUT@", &variant.connect_timeout)
         .replace("@READY_PATH@", path)

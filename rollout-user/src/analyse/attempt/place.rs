@@ -51,6 +51,10 @@ pub struct Question<'a> {
     pub dialled: Dialled,
 }
 
+/// From the try to send a SYN to its drop in the namespace that it was to leave. The next try comes a fifth of a second
+/// later at the earliest.
+pub const AT_ONCE_NS: u64 = 100_000_000;
+
 /// Drop reasons of the receiving side's TCP: the SYN had reached the pod.
 fn is_receivers(reason: &str) -> bool {
     reason == "NO_SOCKET" || reason.starts_with("TCP_") || reason.starts_with("SOCKET_")
@@ -62,6 +66,12 @@ fn is_netfilter(reason: Option<&str>, location: Option<&str>) -> bool {
         Some(reason) => reason == "NETFILTER_DROP",
         None => location.is_some_and(|symbol| symbol.starts_with("nf_hook_slow")),
     }
+}
+
+/// Drops that come at once with the try to send; a packet that waits for its neighbour's address is dropped later.
+pub fn is_immediate(reason: Option<&str>, location: Option<&str>) -> bool {
+    is_netfilter(reason, location)
+        || matches!(reason, Some("BPF_CGROUP_EGRESS" | "TC_EGRESS" | "IP_OUTNOROUTES"))
 }
 
 /// Places one SYN that was sent.
@@ -109,6 +119,12 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
     }
     for e in here.iter().rev() {
         let What::Drop { reason, location } = &e.what else { continue };
+        let own = e.netns.inum != 0 && same_netns(e.netns, question.netns);
+        let later = e.time_ns >= from_ns.saturating_add(AT_ONCE_NS);
+        if own && later && is_immediate(reason.as_deref(), location.as_deref()) {
+            // A later try of the same SYN, which never left.
+            continue;
+        }
         if target == Some(flow.destination) && received(e, reason.as_deref(), question, facts) {
             return made(SynClass::Pod, target, reason.clone(), &[Some(e.id)]);
         }
@@ -125,9 +141,7 @@ pub fn place(question: &Question<'_>, flows: &Flows, facts: &Facts) -> Place {
                 made(SynClass::DroppedInIpvs, Some(address), why, &because)
             }
             // In the namespace that it was to leave: it was never on a wire.
-            None if e.netns.inum != 0 && same_netns(e.netns, question.netns) => {
-                made(SynClass::NotSent, None, why, &[Some(e.id)])
-            }
+            None if own => made(SynClass::NotSent, None, why, &[Some(e.id)]),
             None => made(SynClass::Undelivered, target, why, &[choice_id, Some(e.id)]),
         };
     }

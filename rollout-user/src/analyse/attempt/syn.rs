@@ -2,12 +2,12 @@
 //!
 //! In: a draft, its outcome, the events about its tuple. Out: [`Placed`] SYNs by time, one class each.
 
-use super::super::facts::Facts;
+use super::super::facts::{Facts, same_netns};
 use super::super::report::attempt::{Answer, Outcome, SynClass};
 use super::draft::Draft;
-use super::flow::Flows;
+use super::flow::{Flows, What};
 use super::outcome::Ended;
-use super::place::{Dialled, Place, Question, place};
+use super::place::{AT_ONCE_NS, Dialled, Place, Question, is_immediate, place};
 use crate::attribute::Histories;
 use crate::record::kernel::{Flow, Netns};
 
@@ -47,23 +47,14 @@ pub fn syns(
     facts: &Facts,
     histories: &Histories,
 ) -> Vec<Placed> {
-    let mut tries: Vec<(u64, Option<i32>, Option<u64>)> = Vec::new();
-    let never_left = matches!(sender.ended.outcome, Outcome::NeverSent { .. });
-    if sender.draft.first_syn_known() && !never_left {
-        let (begun, _) = sender.draft.begun();
-        let said_by = sender.draft.connect.as_ref().map(|e| e.id).or(sender.ended.evidence);
-        tries.push((begun, None, said_by));
-    }
-    for e in &sender.draft.retransmits {
-        tries.push((e.time_ns, e.what.errno, Some(e.id)));
-    }
+    let tries = tries(sender, flows);
     // Only what was sent ends the interval of the SYN before it: a try that never left meets no balancer.
-    let sent: Vec<u64> = tries.iter().filter(|t| t.1.is_none()).map(|t| t.0).collect();
+    let sent: Vec<u64> = tries.iter().filter(|t| t.failed.is_none()).map(|t| t.time_ns).collect();
     let mut placed: Vec<Placed> = tries
         .into_iter()
-        .map(|(time_ns, errno, said_by)| {
-            let mut place = match errno {
-                Some(errno) => not_sent(errno),
+        .map(|Try { time_ns, failed, said_by }| {
+            let mut place = match failed {
+                Some(reason) => not_sent(reason),
                 None => {
                     let (from_ns, to_ns) = interval(&sent, time_ns, sender.until_ns);
                     let (_, told_ns) = interval(&sent, time_ns, sender.told_ns);
@@ -87,6 +78,44 @@ pub fn syns(
         placed.iter_mut().for_each(forget_silent);
     }
     placed
+}
+
+/// One try to send the SYN.
+struct Try {
+    time_ns: u64,
+    /// Why it did not leave, where that is known at once.
+    failed: Option<String>,
+    said_by: Option<u64>,
+}
+
+/// Every try, by time: the connect's own, retransmits, and those that the kernel dropped before they left without saying
+/// more of them: before Linux 6.13 `tcp_retransmit_skb` fires only for what was sent (F6).
+fn tries(sender: &Sender<'_>, flows: &Flows) -> Vec<Try> {
+    let mut tries: Vec<Try> = Vec::new();
+    let never_left = matches!(sender.ended.outcome, Outcome::NeverSent { .. });
+    if sender.draft.first_syn_known() && !never_left {
+        let (time_ns, _) = sender.draft.begun();
+        let said_by = sender.draft.connect.as_ref().map(|e| e.id).or(sender.ended.evidence);
+        tries.push(Try { time_ns, failed: None, said_by });
+    }
+    for e in &sender.draft.retransmits {
+        let failed = e.what.errno.map(|errno| format!("errno {errno}"));
+        tries.push(Try { time_ns: e.time_ns, failed, said_by: Some(e.id) });
+    }
+    let (begun_ns, _) = sender.draft.begun();
+    for e in flows.between(sender.flow, begun_ns, sender.until_ns) {
+        let What::Drop { reason, location } = &e.what else { continue };
+        let own = e.netns.inum != 0 && same_netns(e.netns, sender.netns);
+        let told = tries.iter().any(|t| t.time_ns.abs_diff(e.time_ns) < AT_ONCE_NS);
+        let immediate = is_immediate(reason.as_deref(), location.as_deref());
+        if own && immediate && !told && !never_left {
+            let why = reason.as_deref().or(location.as_deref()).unwrap_or("dropped");
+            let failed = Some(why.to_owned());
+            tries.push(Try { time_ns: e.time_ns, failed, said_by: Some(e.id) });
+        }
+    }
+    tries.sort_by_key(|t| (t.time_ns, t.said_by));
+    tries
 }
 
 /// `tcp_retransmit_skb` fires after the segment was handed down; on a path without a queue the balancer has already
@@ -150,8 +179,8 @@ fn forget_silent(syn: &mut Placed) {
     }
 }
 
-fn not_sent(errno: i32) -> Place {
-    let reason = Some(format!("errno {errno}"));
+fn not_sent(reason: String) -> Place {
+    let reason = Some(reason);
     let (class, address) = (SynClass::NotSent, None);
     Place { class, address, reason, icmp: false, chosen: false, evidence: Vec::new() }
 }
