@@ -72,11 +72,24 @@ pub enum Guarded {
     Listener,
     /// The program `syn_dropped`.
     SynDropped,
+    /// The program `reset_received`.
+    ResetReceived,
+    /// The program `reset_sent`.
+    ResetSent,
+    /// The program `icmp_sent`.
+    IcmpSent,
 }
 
 impl Guarded {
     /// In the order of their counters.
-    pub const ALL: &[Self] = &[Self::Outcome, Self::Listener, Self::SynDropped];
+    pub const ALL: &[Self] = &[
+        Self::Outcome,
+        Self::Listener,
+        Self::SynDropped,
+        Self::ResetReceived,
+        Self::ResetSent,
+        Self::IcmpSent,
+    ];
 
     /// The first program's name in the object.
     pub const fn program(self) -> &'static str {
@@ -84,6 +97,9 @@ impl Guarded {
             Self::Outcome => "outcome",
             Self::Listener => "listener",
             Self::SynDropped => "syn_dropped",
+            Self::ResetReceived => "reset_received",
+            Self::ResetSent => "reset_sent",
+            Self::IcmpSent => "icmp_sent",
         }
     }
 }

@@ -1,22 +1,35 @@
 //! ICMP errors about TCP packets: `icmp:icmp_send(skb, type, code)`, `__icmp_send`, `icmp6_send` (F2).
 
 use super::emit::{emit, now};
-use super::filter;
 use super::memory::Address;
-use super::packet;
+use super::stand_in::Event;
+use super::{filter, packet, stand_in};
 use aya_ebpf::{
     macros::{kprobe, raw_tracepoint},
     programs::{ProbeContext, RawTracePointContext},
 };
-use rollout_ebpf::program::Program;
+use rollout_ebpf::program::{Guarded, Program};
 use rollout_ebpf::record::Kind;
 use rollout_ebpf::record::packet::Packet;
 
 /// First choice for IPv4; absent on older kernels.
 #[raw_tracepoint(tracepoint = "icmp_send")]
 pub fn icmp_sent(context: RawTracePointContext) -> i32 {
-    tell(Address(context.arg(0)), context.arg(1), context.arg(2));
+    stand_in::first(Event::of(Guarded::IcmpSent, context.arg(0), 0), || traced(&context));
     0
+}
+
+/// When the kernel skips the first.
+#[raw_tracepoint(tracepoint = "icmp_send")]
+pub fn icmp_sent_again(context: RawTracePointContext) -> i32 {
+    let event = Event::of(Guarded::IcmpSent, context.arg(0), 0);
+    stand_in::second(Guarded::IcmpSent, event, || traced(&context));
+    0
+}
+
+#[inline(always)]
+fn traced(context: &RawTracePointContext) {
+    tell(Address(context.arg(0)), context.arg(1), context.arg(2));
 }
 
 /// `__icmp_send(skb, type, code, …)`: also told where the rate limit then keeps it back.

@@ -4,12 +4,13 @@ use super::attempt::{self, Known};
 use super::emit::{emit, now};
 use super::memory::{Address, kernel_feature};
 use super::packet::{self, RST};
-use super::{filter, socket, task};
+use super::stand_in::Event;
+use super::{filter, socket, stand_in, task};
 use aya_ebpf::{
     macros::{kprobe, raw_tracepoint},
     programs::{ProbeContext, RawTracePointContext},
 };
-use rollout_ebpf::program::Program;
+use rollout_ebpf::program::{Guarded, Program};
 use rollout_ebpf::record::Kind;
 use rollout_ebpf::record::packet::Packet;
 use rollout_ebpf::record::socket::Socket;
@@ -17,19 +18,34 @@ use rollout_ebpf::record::socket::Socket;
 /// `tcp:tcp_receive_reset(sk)`.
 #[raw_tracepoint(tracepoint = "tcp_receive_reset")]
 pub fn reset_received(context: RawTracePointContext) -> i32 {
+    let event = Event::of(Guarded::ResetReceived, context.arg(0), 0);
+    stand_in::first(event, || tell_received(&context));
+    0
+}
+
+/// When the kernel skips the first.
+#[raw_tracepoint(tracepoint = "tcp_receive_reset")]
+pub fn reset_received_again(context: RawTracePointContext) -> i32 {
+    let event = Event::of(Guarded::ResetReceived, context.arg(0), 0);
+    stand_in::second(Guarded::ResetReceived, event, || tell_received(&context));
+    0
+}
+
+#[inline(always)]
+fn tell_received(context: &RawTracePointContext) {
     let sk = Address(context.arg(0));
-    let Some(control) = filter::control() else { return 0 };
+    let Some(control) = filter::control() else { return };
     let attempt = match attempt::known(sk) {
         Known::Attempt(id, _) => id,
         Known::No => 0,
-        Known::Denied => return 0,
+        Known::Denied => return,
     };
     let (tuple, netns) = (socket::tuple(sk), socket::netns(sk));
     let cgroup = socket::cgroup_anywhere(sk);
     if attempt == 0
         && !(filter::wants_flow(control, &netns, &tuple) && filter::wants_cgroup(control, cgroup))
     {
-        return 0;
+        return;
     }
     emit(
         Program::ResetReceived,
@@ -40,23 +56,40 @@ pub fn reset_received(context: RawTracePointContext) -> i32 {
             ..Socket::of(now(Kind::ResetReceived), sk.0, netns, tuple)
         },
     );
-    0
 }
 
 /// `tcp:tcp_send_reset(sk, skb[, reason])`; either may be null. Without a segment it is the kernel's own decision
 /// (unaccepted connections of a closed listener, a close with unread data).
 #[raw_tracepoint(tracepoint = "tcp_send_reset")]
 pub fn reset_sent(context: RawTracePointContext) -> i32 {
+    stand_in::first(sent(&context), || traced(&context));
+    0
+}
+
+/// When the kernel skips the first.
+#[raw_tracepoint(tracepoint = "tcp_send_reset")]
+pub fn reset_sent_again(context: RawTracePointContext) -> i32 {
+    stand_in::second(Guarded::ResetSent, sent(&context), || traced(&context));
+    0
+}
+
+#[inline(always)]
+fn sent(context: &RawTracePointContext) -> Event {
+    let (sk, skb): (u64, u64) = (context.arg(0), context.arg(1));
+    Event::of(Guarded::ResetSent, if skb == 0 { sk } else { skb }, 0)
+}
+
+#[inline(always)]
+fn traced(context: &RawTracePointContext) {
     let (sk, skb) = (Address(context.arg(0)), Address(context.arg(1)));
-    let Some(control) = filter::control() else { return 0 };
+    let Some(control) = filter::control() else { return };
     if !skb.is_null() && control.reset_functions_hooked != 0 {
-        return 0;
+        return;
     }
     // Reading an argument that the kernel does not pass would make the attach fail (F21).
     let reason =
         if kernel_feature!(reset_reason) != 0 { Some(context.arg::<u32>(2)) } else { None };
     tell_sent(sk, skb, reason);
-    0
 }
 
 /// `tcp_v4_send_reset(sk, skb)`, for kernels whose tracepoint is silent for closed ports.

@@ -26,7 +26,8 @@ const TRIES: u32 = 4;
 pub struct Event(u64);
 
 impl Event {
-    /// `object`: the kernel's address of what it happens to, whose lowest six bits are 0; `kind`: below 16.
+    /// `object`: the kernel's address of what it happens to, a socket or a packet, both larger than 128 bytes; `kind`: below
+    /// 16.
     #[inline(always)]
     pub fn of(which: Guarded, object: u64, kind: u32) -> Self {
         Self(object.wrapping_add(u64::from(which as u32 * 16 + kind)))

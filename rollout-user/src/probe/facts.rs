@@ -211,13 +211,16 @@ pub static FACTS: &[Fact] = &[
     ),
     fact(
         "reset_received",
-        &[single!(raw "reset_received" "tcp_receive_reset")],
+        &[single!(raw twice "reset_received" "reset_received_again" "tcp_receive_reset")],
         "RSTs received are not seen",
     ),
     fact(
         "reset_sent",
         &[
-            Step { needs: Needs::ResetReason, ..single!(raw "reset_sent" "tcp_send_reset") },
+            Step {
+                needs: Needs::ResetReason,
+                ..single!(raw twice "reset_sent" "reset_sent_again" "tcp_send_reset")
+            },
             step(
                 Rung::Kprobe,
                 "kprobes tcp_v4_send_reset, tcp_v6_send_reset; raw tracepoint tcp_send_reset",
@@ -225,18 +228,22 @@ pub static FACTS: &[Fact] = &[
                     Hook::Kprobe("reset_sent_v4", "tcp_v4_send_reset"),
                     Hook::Kprobe("reset_sent_v6", "tcp_v6_send_reset"),
                     Hook::Raw("reset_sent", "tcp_send_reset"),
+                    Hook::Raw("reset_sent_again", "tcp_send_reset"),
                 ],
             ),
             Step {
                 blind: Some("RSTs from closed ports are not seen on this kernel"),
-                ..single!(raw "reset_sent" "tcp_send_reset")
+                ..single!(raw twice "reset_sent" "reset_sent_again" "tcp_send_reset")
             },
         ],
         "RSTs sent are not seen",
     ),
     fact(
         "icmp_sent",
-        &[single!(raw "icmp_sent" "icmp_send"), single!(kprobe "icmp_sent_v4" "__icmp_send")],
+        &[
+            single!(raw twice "icmp_sent" "icmp_sent_again" "icmp_send"),
+            single!(kprobe "icmp_sent_v4" "__icmp_send"),
+        ],
         "ICMP errors sent for IPv4 are not seen",
     ),
     fact(

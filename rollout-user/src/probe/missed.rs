@@ -12,8 +12,15 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 
 /// Programs whose skipped runs lose nothing: the second ones of guarded programs, since the first ran then, and the one
 /// that only clears an attempt which the transition to CLOSE has told and cleared before.
-const HARMLESS: [&str; 4] =
-    ["outcome_again", "listener_again", "syn_dropped_again", "outcome_destroyed"];
+const HARMLESS: [&str; 7] = [
+    "outcome_again",
+    "listener_again",
+    "syn_dropped_again",
+    "reset_received_again",
+    "reset_sent_again",
+    "icmp_sent_again",
+    "outcome_destroyed",
+];
 
 /// Holds the attached programs, so that their counters can be read after they were detached.
 #[derive(Default)]

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(120);
 /// `nobody`.
 const UNPRIVILEGED: u32 = 65534;
-const PORT: u16 = 47_124;
+const PORT: u16 = 17_124;
 const BURST: u64 = 300;
 
 /// Files of one run; gone when the test ends.
@@ -109,7 +109,11 @@ impl Run {
         let folder = Folder::new();
         let (ready, recording) = (folder.file("ready"), folder.file("recording"));
         let mut command = trace(arguments);
-        command.args(["-o", "json", "--ready-file"]).arg(&ready).arg("--record").arg(&recording);
+        command
+            .args(["-o", "json", "--record-min-free", "0", "--ready-file"])
+            .arg(&ready)
+            .arg("--record")
+            .arg(&recording);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let end = Instant::now() + PATIENCE;
         while !ready.exists() {

@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// `nobody`.
 const UNPRIVILEGED: u32 = 65534;
 /// Nothing listens there.
-const FIRST: u16 = 47_125;
-const SECOND: u16 = 47_126;
+const FIRST: u16 = 17_125;
+const SECOND: u16 = 17_126;
 const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\ncurrent-context: t\n\
     clusters: [{name: c, cluster: {server: \"http://127.0.0.1:1\"}}]\n\
     users: [{name: u, user: {token: t}}]\n\

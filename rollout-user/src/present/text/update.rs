@@ -127,8 +127,9 @@ pub fn write_windows(page: &mut Page, report: &Report) {
 pub fn window_note(report: &Report) -> String {
     let update = report.update.as_ref();
     let early =
-        (!update.is_some_and(|update| update.start.is_some())).then_some("since the trace began");
-    let late = (!update.is_some_and(|update| update.end.is_some()))
+        update.is_none_or(|update| update.start.is_none()).then_some("since the trace began");
+    let late = update
+        .is_none_or(|update| update.end.is_none())
         .then_some("so far: the end of the update was not seen");
     early.into_iter().chain(late).collect::<Vec<_>>().join("; ")
 }
