@@ -70,7 +70,12 @@ fn size(body: &Body) -> u64 {
             let endpoints = u64::try_from(slice.object.endpoints.len()).unwrap_or(u64::MAX);
             OBJECT.saturating_add(endpoints.saturating_mul(ENDPOINT))
         }
-        Body::Service(_) | Body::ReplicaSet(_) | Body::Deployment(_) => OBJECT,
+        Body::Service(_)
+        | Body::ReplicaSet(_)
+        | Body::Deployment(_)
+        | Body::StatefulSet(_)
+        | Body::DaemonSet(_)
+        | Body::ControllerRevision(_) => OBJECT,
         _ => 0,
     }
 }
